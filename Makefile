@@ -1,0 +1,40 @@
+# `make demo` and `make test` are all a new checkout needs; each installs first.
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+RUN := $(VENV)/bin/python
+WORKERS ?= 2
+
+.PHONY: install demo test soak bench lint
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { \
+	  echo; \
+	  echo "pymc-safetrunc needs Python 3.12 or newer (PyMC 6 does), and '$(PYTHON)' is:"; \
+	  $(PYTHON) --version || true; \
+	  echo "Install one ('uv python install 3.13', 'pyenv install 3.13', or your system's package),"; \
+	  echo "then name it:  make $(or $(MAKECMDGOALS),install) PYTHON=/path/to/python3.13"; \
+	  exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --editable '.[test]'
+	@touch $(STAMP)
+
+demo: install
+	$(RUN) -m pymc_safetrunc demo
+
+test: install
+	$(RUN) -m pytest -n $(WORKERS) -m 'not soak'
+
+soak: install
+	$(RUN) -m pytest -n $(WORKERS) -m soak
+
+bench: install
+	$(RUN) -m benchmarks
+
+lint: install
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
