@@ -1,0 +1,270 @@
+/* C twin of kernels/tail.py, kernels/narrow.py and kernels/truncated_normal.py, which explain the
+   formulas and the regions. The tables and constants (SAFETRUNC_*) are written in front of this
+   text from the Python ones by kernels/c_source.py. */
+
+#define SAFETRUNC_FUNCTION static __attribute__((unused, optimize("fp-contract=off")))
+
+SAFETRUNC_FUNCTION double safetrunc_ratio_from(const double table[][8], double a)
+{
+    double w = 1.0 / (a + SAFETRUNC_OFFSET);
+    double position = SAFETRUNC_OFFSET * SAFETRUNC_PIECES * w;
+    int j = (int) position;
+    if (j > SAFETRUNC_PIECES - 1) j = SAFETRUNC_PIECES - 1;
+    const double *c = table[j];
+    double v = position - j - 0.5;
+    double v2 = v * v;
+    double low = (c[0] + c[1] * v) + (c[2] + c[3] * v) * v2;
+    double high = (c[4] + c[5] * v) + (c[6] + c[7] * v) * v2;
+    return (low + high * (v2 * v2)) * w;
+}
+
+SAFETRUNC_FUNCTION void safetrunc_tail_ratios(double a, double r[2])
+{
+    r[1] = safetrunc_ratio_from(SAFETRUNC_RATIO_2, a);
+    r[0] = 1.0 / (a + 2.0 * r[1]);
+}
+
+SAFETRUNC_FUNCTION void safetrunc_four_tail_ratios(double a, double r[4])
+{
+    r[3] = safetrunc_ratio_from(SAFETRUNC_RATIO_4, a);
+    r[2] = 1.0 / (a + 4.0 * r[3]);
+    r[1] = 1.0 / (a + 3.0 * r[2]);
+    r[0] = 1.0 / (a + 2.0 * r[1]);
+}
+
+SAFETRUNC_FUNCTION void safetrunc_narrow_moments(double u, double q, double n[3])
+{
+    double y_even = 1.0, y_odd = u, jq = q;
+    n[0] = 1.0;
+    n[1] = u * SAFETRUNC_WEIGHT_1[1];
+    n[2] = SAFETRUNC_WEIGHT_2[0];
+    for (int j = 2; j < SAFETRUNC_TERMS; j += 2) {
+        y_even = u * y_odd - jq * y_even;
+        jq += q;
+        n[0] += y_even * SAFETRUNC_WEIGHT_0[j];
+        n[2] += y_even * SAFETRUNC_WEIGHT_2[j];
+        y_odd = u * y_even - jq * y_odd;
+        jq += q;
+        n[1] += y_odd * SAFETRUNC_WEIGHT_1[j + 1];
+    }
+    n[1] = -0.5 * n[1] / n[0];
+    n[2] = 0.25 * n[2] / n[0];
+}
+
+SAFETRUNC_FUNCTION void safetrunc_four_narrow_moments(double u, double q, double c[4])
+{
+    double y_even = 1.0, y_odd = u, jq = q;
+    double n0 = 1.0, n1 = u * SAFETRUNC_WEIGHT_1[1], n2 = SAFETRUNC_WEIGHT_2[0];
+    double n3 = u * SAFETRUNC_WEIGHT_3[1], n4 = SAFETRUNC_WEIGHT_4[0];
+    for (int j = 2; j < SAFETRUNC_MANY_TERMS; j += 2) {
+        y_even = u * y_odd - jq * y_even;
+        jq += q;
+        n0 += y_even * SAFETRUNC_WEIGHT_0[j];
+        n2 += y_even * SAFETRUNC_WEIGHT_2[j];
+        n4 += y_even * SAFETRUNC_WEIGHT_4[j];
+        y_odd = u * y_even - jq * y_odd;
+        jq += q;
+        n1 += y_odd * SAFETRUNC_WEIGHT_1[j + 1];
+        n3 += y_odd * SAFETRUNC_WEIGHT_3[j + 1];
+    }
+    c[0] = -0.5 * n1 / n0;
+    c[1] = 0.25 * n2 / n0;
+    c[2] = -0.125 * n3 / n0;
+    c[3] = 0.0625 * n4 / n0;
+}
+
+SAFETRUNC_FUNCTION int safetrunc_is_legal(double mu, double sigma, double lower, double upper)
+{
+    return fabs(mu) < INFINITY && 0.0 < sigma && sigma < INFINITY && lower < upper;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_log_mass_from_density(double density, double sigma,
+                                                          double hazard)
+{
+    if (1e-290 < density && density < INFINITY) return -log(density);
+    return log(sigma) - log(hazard);
+}
+
+SAFETRUNC_FUNCTION void safetrunc_normalizer(double mu, double sigma, double lower, double upper,
+                                             double out[6])
+{
+    if (!safetrunc_is_legal(mu, sigma, lower, upper)) {
+        for (int i = 0; i < 6; i++) out[i] = NAN;
+        return;
+    }
+    double a = (lower - mu) / sigma, b = (upper - mu) / sigma;
+    double width = upper - lower, d = width / sigma;
+    double anchor, log_mass, m1, m2, near, far;
+    int reflected = a + b < 0.0;
+    if (reflected) {
+        double swapped = -a;
+        a = -b;
+        b = swapped;
+    }
+    double delta = d * (a + 0.5 * d);
+
+    if (delta < SAFETRUNC_NARROW_DELTA && d < SAFETRUNC_NARROW_WIDTH) {
+        double n[3];
+        safetrunc_narrow_moments(0.5 * delta, 0.25 * d * d, n);
+        double slope = 0.5 * d * (a + 0.25 * d);
+        double mass = width * n[0];
+        anchor = reflected ? upper : lower;
+        log_mass = log(mass) - slope;
+        m1 = d * (0.5 + n[1]);
+        m2 = d * d * (0.25 + n[1] + n[2]);
+        near = exp(slope) / mass;
+        far = exp(slope - delta) / mass;
+    } else if (a >= 0.0) {
+        if (a == INFINITY) {
+            out[0] = mu;
+            out[1] = INFINITY;
+            for (int i = 2; i < 6; i++) out[i] = 0.0;
+            return;
+        }
+        double r[2];
+        safetrunc_tail_ratios(a, r);
+        double hazard = a + r[0], e = exp(-delta);
+        anchor = reflected ? upper : lower;
+        m1 = r[0];
+        m2 = 2.0 * r[0] * r[1];
+        if (delta < SAFETRUNC_FAR_DELTA) {
+            double s[2];
+            safetrunc_tail_ratios(b, s);
+            double rho = e * hazard / (b + s[0]);
+            double scale = 1.0 / (1.0 - rho);
+            m1 = (m1 - rho * (s[0] + d)) * scale;
+            m2 = (m2 - rho * (2.0 * s[0] * s[1] + d * (2.0 * s[0] + d))) * scale;
+            hazard *= scale;
+        }
+        near = hazard / sigma;
+        far = e * near;
+        log_mass = safetrunc_log_mass_from_density(near, sigma, hazard);
+    } else {
+        double r[2], mass = 1.0;
+        near = exp(-0.5 * a * a) * SAFETRUNC_INV_SQRT_2PI;
+        far = exp(-0.5 * b * b) * SAFETRUNC_INV_SQRT_2PI;
+        if (a > -SAFETRUNC_FAR_BOUND) {
+            safetrunc_tail_ratios(-a, r);
+            mass -= near / (r[0] - a);
+        }
+        if (b < SAFETRUNC_FAR_BOUND) {
+            safetrunc_tail_ratios(b, r);
+            mass -= far / (r[0] + b);
+        }
+        double scale = 1.0 / mass;
+        near *= scale;
+        far *= scale;
+        anchor = mu;
+        m1 = near - far;
+        m2 = 1.0;
+        if (near > 0.0) m2 += a * near;
+        if (far > 0.0) m2 -= b * far;
+        log_mass = safetrunc_log_mass_from_density(SAFETRUNC_INV_SQRT_2PI * scale / sigma, sigma,
+                                                   SAFETRUNC_INV_SQRT_2PI * scale);
+        near /= sigma;
+        far /= sigma;
+    }
+    out[0] = anchor;
+    out[1] = log_mass;
+    out[2] = reflected ? -m1 : m1;
+    out[3] = m2;
+    out[4] = reflected ? far : near;
+    out[5] = reflected ? near : far;
+}
+
+SAFETRUNC_FUNCTION void safetrunc_curvature(double mu, double sigma, double lower, double upper,
+                                            double out[3])
+{
+    if (!safetrunc_is_legal(mu, sigma, lower, upper)) {
+        out[0] = out[1] = out[2] = NAN;
+        return;
+    }
+    double a = (lower - mu) / sigma, b = (upper - mu) / sigma, d = (upper - lower) / sigma;
+    int reflected = a + b < 0.0;
+    if (reflected) {
+        double swapped = -a;
+        a = -b;
+        b = swapped;
+    }
+    double delta = d * (a + 0.5 * d);
+
+    if (delta < SAFETRUNC_NARROW_DELTA_2 && d < SAFETRUNC_NARROW_WIDTH_2) {
+        double c[4];
+        safetrunc_four_narrow_moments(0.5 * delta, 0.25 * d * d, c);
+        double variance = c[1] - c[0] * c[0];
+        double skew = c[2] - c[0] * c[1];
+        double spread = c[3] - c[1] * c[1];
+        int at_bound =
+            a >= 0.0 || (delta < SAFETRUNC_NARROW_DELTA && d < SAFETRUNC_NARROW_WIDTH);
+        double middle = at_bound ? 0.5 * d : a + 0.5 * d;
+        out[0] = d * d * variance;
+        out[1] = d * d * (d * skew + 2.0 * middle * variance);
+        out[2] = d * d * (d * d * spread + 4.0 * middle * (d * skew + middle * variance));
+    } else {
+        double m1, m2, m3, m4;
+        if (a >= 0.0) {
+            if (a == INFINITY) {
+                out[0] = out[1] = out[2] = 0.0;
+                return;
+            }
+            double r[4];
+            safetrunc_four_tail_ratios(a, r);
+            m1 = r[0];
+            m2 = 2.0 * m1 * r[1];
+            m3 = 3.0 * m2 * r[2];
+            m4 = 4.0 * m3 * r[3];
+            if (delta < SAFETRUNC_FAR_DELTA) {
+                double s[4];
+                safetrunc_four_tail_ratios(b, s);
+                double g1 = s[0], g2 = 2.0 * g1 * s[1], g3 = 3.0 * g2 * s[2], g4 = 4.0 * g3 * s[3];
+                double rho = exp(-delta) * (a + r[0]) / (b + g1);
+                double scale = 1.0 / (1.0 - rho);
+                m1 = (m1 - rho * (g1 + d)) * scale;
+                m2 = (m2 - rho * (g2 + d * (2.0 * g1 + d))) * scale;
+                m3 = (m3 - rho * (g3 + d * (3.0 * g2 + d * (3.0 * g1 + d)))) * scale;
+                m4 = (m4 - rho * (g4 + d * (4.0 * g3 + d * (6.0 * g2 + d * (4.0 * g1 + d)))))
+                     * scale;
+            }
+        } else {
+            double r[2], mass = 1.0;
+            double near = exp(-0.5 * a * a) * SAFETRUNC_INV_SQRT_2PI;
+            double far = exp(-0.5 * b * b) * SAFETRUNC_INV_SQRT_2PI;
+            if (near > 0.0) {
+                safetrunc_tail_ratios(-a, r);
+                mass -= near / (r[0] - a);
+            } else {
+                a = 0.0;
+            }
+            if (far > 0.0) {
+                safetrunc_tail_ratios(b, r);
+                mass -= far / (r[0] + b);
+            } else {
+                b = 0.0;
+            }
+            near /= mass;
+            far /= mass;
+            m1 = near - far;
+            m2 = 1.0 + a * near - b * far;
+            m3 = 2.0 * m1 + a * a * near - b * b * far;
+            m4 = 3.0 * m2 + a * a * a * near - b * b * b * far;
+        }
+        out[0] = m2 - m1 * m1;
+        out[1] = m3 - m1 * m2;
+        out[2] = m4 - m2 * m2;
+    }
+    if (reflected) out[1] = -out[1];
+}
+
+SAFETRUNC_FUNCTION double safetrunc_distance(double x, double origin, double sigma)
+{
+    return (x - origin) / sigma;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_log_density(double x, double mu, double sigma, double anchor,
+                                                double log_mass)
+{
+    if (log_mass == INFINITY) return -INFINITY;
+    double s = (x - anchor) / sigma;
+    double kappa = (anchor - mu) / sigma;
+    return -s * (kappa + 0.5 * s) - log_mass;
+}
