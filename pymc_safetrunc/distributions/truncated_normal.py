@@ -92,9 +92,14 @@ class TruncatedNormal(pm.TruncatedNormal):
 
     def logp(value, mu, sigma, lower, upper):  # noqa: D102
         logp = truncated_normal_logpdf(value, mu, sigma, lower, upper)
-        logp = check_parameters(logp, lower < upper, msg="lower < upper")
-        logp = check_parameters(logp, sigma > 0, pt.isfinite(sigma), msg="0 < sigma < inf")
-        return check_parameters(logp, pt.isfinite(mu), msg="mu is finite")
+        return check_parameters(
+            logp,
+            pt.isfinite(mu),
+            sigma > 0,
+            pt.isfinite(sigma),
+            lower < upper,
+            msg="mu is finite, 0 < sigma < inf, lower < upper",
+        )
 
 
 @default_transform.register(SafeTruncatedNormalRV)

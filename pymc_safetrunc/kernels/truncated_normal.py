@@ -36,6 +36,11 @@ FAR_DELTA = 60.0
 # Phi(-9) = 1e-19: beyond it a bound changes the mass by less than rounding.
 FAR_BOUND = 9.0
 
+# exp(-746) is 0 in double precision.
+UNDERFLOW = 746.0
+# Between these an inverse keeps all its digits, and so does a quotient by a hazard or density.
+SMALLEST_SCALE, LARGEST_SCALE = 1e-290, 1e290
+
 
 @kernel
 def is_legal(mu, sigma, lower, upper):
@@ -44,11 +49,127 @@ def is_legal(mu, sigma, lower, upper):
 
 
 @kernel
-def log_mass_from_density(density, sigma, hazard):
-    """Log mass, -log(density) with density = hazard/sigma, also where the quotient leaves the range."""
-    if 1e-290 < density < math.inf:
-        return -math.log(density)
-    return math.log(sigma) - math.log(hazard)
+def distance(x, origin, sigma):
+    """(x - origin)/sigma, kept apart from fastmath, which would reorder its neighbours into it.
+
+    By the inverse of sigma, which is computed once where sigma is a scalar; by division where the
+    inverse would overflow or lose digits.
+    """
+    if SMALLEST_SCALE < sigma < LARGEST_SCALE:
+        return (x - origin) * (1.0 / sigma)
+    return (x - origin) / sigma
+
+
+@kernel
+def log_mass_from(density_at_anchor, relative, sigma):
+    """-log(density), where density = relative/sigma may have left the range of floats."""
+    if SMALLEST_SCALE < density_at_anchor < LARGEST_SCALE:
+        return -math.log(density_at_anchor)
+    return math.log(sigma) - math.log(relative)
+
+
+@kernel
+def density(z):
+    """Density of the standard normal."""
+    square = z * z
+    if square < 2.0 * UNDERFLOW:
+        return math.exp(-0.5 * square) * INV_SQRT_2PI
+    return 0.0
+
+
+@kernel
+def one_sided(mu, sigma, bound, side):
+    """`normalizer` with one bound, below the interval (side 1) or above it (side -1).
+
+    Returns anchor, log mass, E[s], E[s^2] and the density at the bound.
+    """
+    a = side * distance(bound, mu, sigma)
+    r1, r2 = tail_ratios(abs(a))
+    hazard = abs(a) + r1
+    if a >= 0.0:
+        if a == math.inf:
+            return mu, math.inf, 0.0, 0.0, 0.0
+        near = distance(hazard, 0.0, sigma)
+        return bound, log_mass_from(near, hazard, sigma), side * r1, 2.0 * r1 * r2, near
+    near = density(a)
+    inverse_mass = 1.0 / (1.0 - near / hazard)
+    near *= inverse_mass
+    m2 = 1.0
+    if near > 0.0:
+        m2 += a * near
+    mode = INV_SQRT_2PI * inverse_mass
+    log_mass = log_mass_from(distance(mode, 0.0, sigma), mode, sigma)
+    return mu, log_mass, side * near, m2, distance(near, 0.0, sigma)
+
+
+@kernel
+def two_sided(mu, sigma, lower, upper):
+    """`normalizer` with two finite bounds."""
+    a = distance(lower, mu, sigma)
+    b = distance(upper, mu, sigma)
+    d = distance(
+        upper, lower, sigma
+    )  # from the bounds: b - a would lose a narrow interval's digits
+    anchor = lower
+    side = 1.0
+    if a + b < 0.0:
+        a, b = -b, -a
+        anchor = upper
+        side = -1.0
+    delta = d * (a + 0.5 * d)
+
+    if delta < NARROW_DELTA and d < NARROW_WIDTH:
+        n0, c1, c2 = narrow_moments(0.5 * delta, 0.25 * d * d)
+        slope = 0.5 * d * (a + 0.25 * d)
+        mass = (upper - lower) * n0  # sigma d n0, without the rounding of d where d is subnormal
+        log_mass = math.log(mass) - slope
+        m1 = d * (0.5 + c1)
+        m2 = d * d * (0.25 + c1 + c2)
+        near = math.exp(slope) / mass
+        far = math.exp(slope - delta) / mass
+    elif a >= 0.0:
+        if a == math.inf:
+            return mu, math.inf, 0.0, 0.0, 0.0, 0.0
+        r1, r2 = tail_ratios(a)
+        hazard = a + r1
+        m1 = r1
+        m2 = 2.0 * r1 * r2
+        e = math.exp(-delta)
+        if delta < FAR_DELTA:
+            s1, s2 = tail_ratios(b)
+            rho = e * hazard / (b + s1)
+            inverse = 1.0 / (1.0 - rho)
+            m1 = (m1 - rho * (s1 + d)) * inverse
+            m2 = (m2 - rho * (2.0 * s1 * s2 + d * (2.0 * s1 + d))) * inverse
+            hazard *= inverse
+        near = distance(hazard, 0.0, sigma)
+        far = e * near
+        log_mass = log_mass_from(near, hazard, sigma)
+    else:
+        near = density(a)
+        far = density(b)
+        mass = 1.0
+        if a > -FAR_BOUND:
+            mass -= near / (tail_ratios(-a)[0] - a)
+        if b < FAR_BOUND:
+            mass -= far / (tail_ratios(b)[0] + b)
+        inverse = 1.0 / mass
+        near *= inverse
+        far *= inverse
+        m1 = near - far
+        m2 = 1.0
+        if near > 0.0:
+            m2 += a * near
+        if far > 0.0:
+            m2 -= b * far
+        anchor = mu
+        mode = INV_SQRT_2PI * inverse
+        log_mass = log_mass_from(distance(mode, 0.0, sigma), mode, sigma)
+        near = distance(near, 0.0, sigma)
+        far = distance(far, 0.0, sigma)
+    if side < 0.0:
+        near, far = far, near
+    return anchor, log_mass, side * m1, m2, near, far
 
 
 @kernel
@@ -67,8 +188,8 @@ def normalizer(mu, sigma, lower, upper):
         p(lower) and p(upper), 0 at an infinite bound. With these,
         d log_mass = (m1/sigma, (2 kappa m1 + m2)/sigma, -density_lower, density_upper)
         with respect to (mu, sigma, lower, upper).
-    All NaN where `is_legal` fails; log_mass is inf where a bound is too many sigmas away to be
-    told from infinity (|a| beyond 1.8e308).
+    All NaN where `is_legal` fails; log_mass is inf, so the log-density -inf, where the near bound
+    is more than 1.8e308 sigmas away.
 
     Regions, after reflecting so that the interval's midpoint is on the right of mu
         narrow
@@ -85,68 +206,13 @@ def normalizer(mu, sigma, lower, upper):
     """
     if not is_legal(mu, sigma, lower, upper):
         return math.nan, math.nan, math.nan, math.nan, math.nan, math.nan
-    a = (lower - mu) / sigma
-    b = (upper - mu) / sigma
-    width = upper - lower
-    d = width / sigma  # from the bounds: b - a would lose the digits of a narrow interval
-    reflected = a + b < 0.0
-    if reflected:
-        a, b = -b, -a
-    delta = d * (a + 0.5 * d)
-
-    if delta < NARROW_DELTA and d < NARROW_WIDTH:
-        n0, c1, c2 = narrow_moments(0.5 * delta, 0.25 * d * d)
-        slope = 0.5 * d * (a + 0.25 * d)
-        mass = width * n0  # sigma d, without the rounding of d where d is subnormal
-        log_mass = math.log(mass) - slope
-        m1 = d * (0.5 + c1)
-        m2 = d * d * (0.25 + c1 + c2)
-        near = math.exp(slope) / mass
-        far = math.exp(slope - delta) / mass
-    elif a >= 0.0:
-        if a == math.inf:
-            return mu, math.inf, 0.0, 0.0, 0.0, 0.0
-        r1, r2 = tail_ratios(a)
-        hazard = a + r1
-        m1 = r1
-        m2 = 2.0 * r1 * r2
-        e = math.exp(-delta)
-        if delta < FAR_DELTA:
-            s1, s2 = tail_ratios(b)
-            rho = e * hazard / (b + s1)
-            scale = 1.0 / (1.0 - rho)
-            m1 = (m1 - rho * (s1 + d)) * scale
-            m2 = (m2 - rho * (2.0 * s1 * s2 + d * (2.0 * s1 + d))) * scale
-            hazard *= scale
-        near = hazard / sigma
-        far = e * near
-        log_mass = log_mass_from_density(near, sigma, hazard)
-    else:
-        near = math.exp(-0.5 * a * a) * INV_SQRT_2PI
-        far = math.exp(-0.5 * b * b) * INV_SQRT_2PI
-        mass = 1.0
-        if a > -FAR_BOUND:
-            mass -= near / (tail_ratios(-a)[0] - a)
-        if b < FAR_BOUND:
-            mass -= far / (tail_ratios(b)[0] + b)
-        scale = 1.0 / mass
-        near *= scale
-        far *= scale
-        m1 = near - far
-        m2 = 1.0
-        if near > 0.0:
-            m2 += a * near
-        if far > 0.0:
-            m2 -= b * far
-        log_mass = log_mass_from_density(INV_SQRT_2PI * scale / sigma, sigma, INV_SQRT_2PI * scale)
-        near /= sigma
-        far /= sigma
-        if reflected:
-            return mu, log_mass, -m1, m2, far, near
-        return mu, log_mass, m1, m2, near, far
-    if reflected:
-        return upper, log_mass, -m1, m2, far, near
-    return lower, log_mass, m1, m2, near, far
+    if upper == math.inf:
+        anchor, log_mass, m1, m2, near = one_sided(mu, sigma, lower, 1.0)
+        return anchor, log_mass, m1, m2, near, 0.0
+    if lower == -math.inf:
+        anchor, log_mass, m1, m2, near = one_sided(mu, sigma, upper, -1.0)
+        return anchor, log_mass, m1, m2, 0.0, near
+    return two_sided(mu, sigma, lower, upper)
 
 
 @kernel
@@ -158,9 +224,9 @@ def curvature(mu, sigma, lower, upper):
     """
     if not is_legal(mu, sigma, lower, upper):
         return math.nan, math.nan, math.nan
-    a = (lower - mu) / sigma
-    b = (upper - mu) / sigma
-    d = (upper - lower) / sigma
+    a = distance(lower, mu, sigma)
+    b = distance(upper, mu, sigma)
+    d = distance(upper, lower, sigma)
     reflected = a + b < 0.0
     if reflected:
         a, b = -b, -a
@@ -201,8 +267,8 @@ def curvature(mu, sigma, lower, upper):
                     m4 - rho * (g4 + d * (4.0 * g3 + d * (6.0 * g2 + d * (4.0 * s1 + d))))
                 ) * scale
         else:
-            near = math.exp(-0.5 * a * a) * INV_SQRT_2PI
-            far = math.exp(-0.5 * b * b) * INV_SQRT_2PI
+            near = density(a)
+            far = density(b)
             mass = 1.0
             if near > 0.0:
                 mass -= near / (tail_ratios(-a)[0] - a)
@@ -227,20 +293,12 @@ def curvature(mu, sigma, lower, upper):
 
 
 @kernel
-def distance(x, origin, sigma):
-    """(x - origin)/sigma, kept apart from fastmath, which would reorder its neighbours into it."""
-    return (x - origin) / sigma
-
-
-@kernel
 def log_density(x, mu, sigma, anchor, log_mass):
-    """Log-density -s (kappa + s/2) - log_mass at an x inside the bounds; -inf without mass.
+    """Log-density -s (kappa + s/2) - log_mass at an x inside the bounds.
 
     Its gradient in (x, mu, sigma, log_mass), the anchor fixed, is
     (-(x - mu)/sigma^2, s/sigma, s (2 kappa + s)/sigma, -1).
     """
-    if log_mass == math.inf:
-        return -math.inf
-    s = (x - anchor) / sigma
-    kappa = (anchor - mu) / sigma
+    s = distance(x, anchor, sigma)
+    kappa = distance(anchor, mu, sigma)
     return -s * (kappa + 0.5 * s) - log_mass
