@@ -12,10 +12,21 @@ import numpy as np
 LOGP_LIMIT = 1e-13
 GRADIENT_LIMIT = 1e-11
 SECOND_DERIVATIVE_LIMIT = 1e-8
+LOG_CDF_LIMIT = 1e-13
+LOG_CDF_GRADIENT_LIMIT = 1e-9
+VARIANCE_LIMIT = 1e-11
+MEAN_GRADIENT_LIMIT = 1e-9
+# In the units of ``mean_error`` and ``quantile_error``.
+MEAN_LIMIT = 1.0
+QUANTILE_LIMIT = 4.0
 
 LOGP_SCALE = 1.0
 # Relative, save that subnormal numbers have no digits to be judged by.
 RELATIVE_SCALE = 1e-290
+# Times 1/sigma; far in a tail the gradient of a log CDF near 0 is not worth more.
+LOG_CDF_GRADIENT_SCALE = 1e-6
+# Roundings of the inputs that a log CDF may suffer: standardising x and a bound takes two each.
+INPUT_ULPS = 4
 
 GRADIENTS = ("d_x", "d_mu", "d_sigma", "d_lower", "d_upper")
 SECOND_DERIVATIVES = ("d2_mu_mu", "d2_mu_sigma", "d2_sigma_sigma")
@@ -60,6 +71,59 @@ def limit(column):
     if column == "logp":
         return LOGP_LIMIT
     return GRADIENT_LIMIT if column in GRADIENTS else SECOND_DERIVATIVE_LIMIT
+
+
+def log_cdf_error(got, truth, conditioning):
+    """Relative error of a log CDF beyond what ``INPUT_ULPS`` ulp of its inputs do to it.
+
+    ``conditioning`` is the stored sum of |derivative| * ulp(input). To be compared with
+    ``LOG_CDF_LIMIT``.
+    """
+    got, truth = np.asarray(got, dtype="float64"), np.asarray(truth, dtype="float64")
+    size = np.maximum(np.abs(truth), RELATIVE_SCALE)
+    with np.errstate(invalid="ignore", over="ignore"):
+        beyond = np.maximum(np.abs(got - truth) - INPUT_ULPS * np.asarray(conditioning), 0)
+        return np.where(np.isfinite(got), beyond / size, np.inf)
+
+
+def log_cdf_gradient_error(got, truth, sigma=1.0):
+    """Error of a derivative of a log CDF (``sigma`` = 1: of log_ndtr and its interval).
+
+    To be compared with ``LOG_CDF_GRADIENT_LIMIT``.
+    """
+    return error(got, truth, LOG_CDF_GRADIENT_SCALE / np.asarray(sigma))
+
+
+def mean_error(got, table):
+    """Error of the mean in units of 2 ulp(mean) or 1e-13 sd, whichever is larger."""
+    unit = np.maximum(2 * np.spacing(np.abs(table["mean"])), 1e-13 * table["sd_x"])
+    return _in_units(got, table["mean"], unit)
+
+
+def mean_gradient_scales(table):
+    """Scale of each derivative of the mean; in sigma it is a covariance and passes through zero."""
+    d_sigma = table["sd_x"] * table["sd_square"] / table["sigma"] ** 3
+    relative = np.full_like(d_sigma, RELATIVE_SCALE)
+    return {
+        "mean_d_mu": relative,
+        "mean_d_sigma": d_sigma,
+        "mean_d_lower": relative,
+        "mean_d_upper": relative,
+    }
+
+
+def quantile_error(got, table):
+    """Error of the quantile in units of max(ulp(x), eps sd); infinite outside the bounds."""
+    got = np.asarray(got, dtype="float64")
+    unit = np.maximum(np.spacing(np.abs(table["icdf"])), np.finfo("float64").eps * table["sd_x"])
+    inside = (table["lower"] <= got) & (got <= table["upper"])
+    return np.where(inside, _in_units(got, table["icdf"], unit), np.inf)
+
+
+def _in_units(got, truth, unit):
+    got = np.asarray(got, dtype="float64")
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where(np.isfinite(got), np.abs(got - truth) / unit, np.inf)
 
 
 def worst(errors, table, count=5):

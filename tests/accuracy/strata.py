@@ -187,7 +187,7 @@ def place(rng, interval, sigma_range=(1e-6, 1e6)):
 def value(rng, mu, sigma, lower, upper, interior=False):
     """A value of x: at a bound, next to one, in the bulk, or up to 30 scale lengths from it.
 
-    With ``interior`` the bounds themselves are left out.
+    With ``interior`` the bounds themselves are left out: there one of the two log CDFs is infinite.
     """
     a, b = (lower - mu) / sigma, (upper - mu) / sigma
     sign = -1.0 if a + b < 0 else 1.0
@@ -230,6 +230,11 @@ def value(rng, mu, sigma, lower, upper, interior=False):
         x = mu
     x = min(max(x, lower), upper)
     if interior:
+        if x in (lower, upper) and not kind.startswith("next"):
+            # one ulp from a bound a log CDF has no digits to judge: keep to a distance instead
+            other = upper if x == lower else lower
+            reach = min(abs(other - x), 10 * length)
+            x += math.copysign(reach * log_uniform(rng, 1e-6, 1), other - x)
         x = min(max(x, np.nextafter(lower, INF)), np.nextafter(upper, -INF))
     return float(x) + 0.0
 
@@ -244,6 +249,9 @@ def parameter_sets(rng, per_stratum, interior=False):
             too_narrow = (upper - lower) / sigma < SMALLEST_WIDTH
             if too_narrow or (interior and np.nextafter(lower, INF) >= upper):
                 continue
-            rows.append((value(rng, mu, sigma, lower, upper, interior), mu, sigma, lower, upper))
+            x = value(rng, mu, sigma, lower, upper, interior)
+            if interior and min(x - lower, upper - x) / sigma < SMALLEST_WIDTH:
+                continue
+            rows.append((x, mu, sigma, lower, upper))
             labels.append(label)
     return np.array(rows), np.array(labels, dtype=np.uint8)

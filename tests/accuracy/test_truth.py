@@ -1,16 +1,13 @@
 """The stored truth against routes that share nothing with the formulas that made it."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from mpmath import mp, mpf
-from mpmath.calculus.quadrature import GaussLegendre
 from scipy import stats
 
 from tests.accuracy import budget, exact
+from tests.accuracy.quadrature import Law
 
-RULE = GaussLegendre(mp)
 # The stored numbers are rounded once (1.1e-16); the arithmetic here has digits to spare.
 ROUNDED = 1.2e-16
 # Hazards may be as small as 1e-290; a central difference has no digits left for those.
@@ -34,51 +31,26 @@ def sample_rows(table, per_stratum, seed):
 
 
 def quadrature(x, mu, sigma, lower, upper):
-    """The columns of the table from integrals of the density over the interval, by Gauss-Legendre.
-
-    The density is taken relative to its largest value and integrated from there outwards, piece by
-    piece, until it has fallen by 1e-45; all moments are central or about x, so nothing cancels.
-    """
-    x, mu, sigma, lower, upper = (mpf(v) for v in (x, mu, sigma, lower, upper))
-    mode = min(max(mu, lower), upper)
-    slope = abs(mode - mu) / sigma
-    # exp(-slope s - s^2/2) is below 1e-45 beyond this distance s, in units of sigma
-    reach = 207 / (slope / 2 + mp.sqrt(slope**2 / 4 + 104))
-    low, high = max(lower, mode - reach * sigma), min(upper, mode + reach * sigma)
-
-    nodes = []
-    for start, end in ((low, mode), (mode, high)):
-        if start == end:
-            continue
-        cuts = mp.linspace(start, end, 25)
-        for left, right in pairwise(cuts):
-            nodes += RULE.get_nodes(left, right, 4, mp.prec)
-
-    def relative_density(y):
-        return mp.exp(-(y - mode) * ((y - mode) / 2 + (mode - mu)) / sigma**2)
-
-    weights = [(y, w * relative_density(y)) for y, w in nodes]
-    total = mp.fsum(w for _, w in weights)
-
-    def mean(function):
-        return mp.fsum(w * function(y) for y, w in weights) / total
+    """The columns of the table from integrals; moments are central or about x: nothing cancels."""
+    law = Law(mu, sigma, lower, upper)
+    x, mu, sigma = mpf(x), mpf(mu), mpf(sigma)
 
     def square_less_x(y):
         return (y - x) * (y + x - 2 * mu)
 
-    mean_y = mean(lambda y: y)
-    mean_square = mean(square_less_x)
-    variance = mean(lambda y: (y - mean_y) ** 2)
-    variance_of_square = mean(lambda y: (square_less_x(y) - mean_square) ** 2)
-    covariance = mean(lambda y: (y - mean_y) * (square_less_x(y) - mean_square))
+    mean_y = law.mean(lambda y: y)
+    mean_square = law.mean(square_less_x)
+    variance = law.mean(lambda y: (y - mean_y) ** 2)
+    variance_of_square = law.mean(lambda y: (square_less_x(y) - mean_square) ** 2)
+    covariance = law.mean(lambda y: (y - mean_y) * (square_less_x(y) - mean_square))
     d_mu, d_sigma = (x - mean_y) / sigma**2, -mean_square / sigma**3
     return {
-        "logp": -(x - mode) * (x + mode - 2 * mu) / (2 * sigma**2) - mp.log(total),
+        "logp": -(((x - mu) / sigma) ** 2) / 2 - law.log_total,
         "d_x": -(x - mu) / sigma**2,
         "d_mu": d_mu,
         "d_sigma": d_sigma,
-        "d_lower": relative_density(lower) / total if mp.isfinite(lower) else mpf(0),
-        "d_upper": -relative_density(upper) / total if mp.isfinite(upper) else mpf(0),
+        "d_lower": law.density(lower),
+        "d_upper": -law.density(upper),
         "d2_mu_mu": -variance / sigma**4,
         "d2_mu_sigma": -2 * d_mu / sigma - covariance / sigma**5,
         "d2_sigma_sigma": -3 * d_sigma / sigma - variance_of_square / sigma**6,
