@@ -24,6 +24,9 @@ CONSTANTS = (
             "NARROW_WIDTH_2",
             "FAR_DELTA",
             "FAR_BOUND",
+            "UNDERFLOW",
+            "SMALLEST_SCALE",
+            "LARGEST_SCALE",
         ),
     ),
 )

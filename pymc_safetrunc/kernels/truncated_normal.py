@@ -1,13 +1,13 @@
 """The truncated normal, measured from an anchor so that nothing large is subtracted.
 
-The density on [lower, upper] of X ~ N(mu, sigma^2) is written about an anchor c: the bound nearer
-the mode, or mu when the mode is inside and the interval is wide. With s = (x - c)/sigma and
-kappa = (c - mu)/sigma,
+The density on [lower, upper] of X ~ N(mu, sigma^2) is written about an anchor c: the midpoint of a
+narrow interval, the bound nearer the mode in a tail, mu when the mode is inside a wide interval.
+With s = (x - c)/sigma and kappa = (c - mu)/sigma,
 
     log p(x) = -s (kappa + s/2) - log_mass,    log_mass = log int exp(-s (kappa + s/2)) dx,
 
-where kappa and s have one sign, so that the two terms of the product add. (The textbook form, the
-normal log-density minus log(Phi(b) - Phi(a)), subtracts two numbers of size kappa^2/2.)
+where the terms of the product add, or are small. (The textbook form, the normal log-density minus
+log(Phi(b) - Phi(a)), subtracts two numbers of size kappa^2/2.)
 
 The anchor is a frame, not a parameter: every derivative here is taken with c held fixed, and what
 does not depend on c (the log-density, the mean) has the right derivatives of every order.
@@ -103,38 +103,50 @@ def one_sided(mu, sigma, bound, side):
 
 
 @kernel
+def middle_of(lower, upper, sigma):
+    """The midpoint rounded to a float, and how far it really is from there, in sigmas."""
+    middle = lower + 0.5 * (upper - lower)
+    return middle, distance(0.5 * (upper - middle), 0.5 * (middle - lower), sigma)
+
+
+@kernel
 def two_sided(mu, sigma, lower, upper):
     """`normalizer` with two finite bounds."""
     a = distance(lower, mu, sigma)
     b = distance(upper, mu, sigma)
-    d = distance(
-        upper, lower, sigma
-    )  # from the bounds: b - a would lose a narrow interval's digits
+    # from the bounds: b - a would lose the digits of a narrow interval
+    d = distance(upper, lower, sigma)
+    delta = d * (a + 0.5 * d)
+
+    if abs(delta) < NARROW_DELTA and d < NARROW_WIDTH:
+        n0, c1, c2 = narrow_moments(0.5 * delta, 0.25 * d * d)
+        anchor, offset = middle_of(lower, upper, sigma)
+        kappa = distance(anchor, mu, sigma)
+        mass = (upper - lower) * n0  # sigma d n0, without the rounding of d where d is subnormal
+        log_mass = math.log(mass) - offset * (kappa + 0.5 * offset)
+        step = d * c1
+        m2 = d * d * c2 + offset * (2.0 * step + offset)
+        at_ends = math.exp(-0.125 * d * d) / mass
+        tilt = math.exp(0.5 * delta)
+        return anchor, log_mass, offset + step, m2, at_ends * tilt, at_ends / tilt
+
     anchor = lower
     side = 1.0
     if a + b < 0.0:
         a, b = -b, -a
+        delta = -delta
         anchor = upper
         side = -1.0
-    delta = d * (a + 0.5 * d)
-
-    if delta < NARROW_DELTA and d < NARROW_WIDTH:
-        n0, c1, c2 = narrow_moments(0.5 * delta, 0.25 * d * d)
-        slope = 0.5 * d * (a + 0.25 * d)
-        mass = (upper - lower) * n0  # sigma d n0, without the rounding of d where d is subnormal
-        log_mass = math.log(mass) - slope
-        m1 = d * (0.5 + c1)
-        m2 = d * d * (0.25 + c1 + c2)
-        near = math.exp(slope) / mass
-        far = math.exp(slope - delta) / mass
-    elif a >= 0.0:
+    if a >= 0.0:
         if a == math.inf:
             return mu, math.inf, 0.0, 0.0, 0.0, 0.0
         r1, r2 = tail_ratios(a)
         hazard = a + r1
         m1 = r1
         m2 = 2.0 * r1 * r2
-        e = math.exp(-delta)
+        e = 0.0
+        if delta < UNDERFLOW:
+            e = math.exp(-delta)
         if delta < FAR_DELTA:
             s1, s2 = tail_ratios(b)
             rho = e * hazard / (b + s1)
@@ -191,10 +203,10 @@ def normalizer(mu, sigma, lower, upper):
     All NaN where `is_legal` fails; log_mass is inf, so the log-density -inf, where the near bound
     is more than 1.8e308 sigmas away.
 
-    Regions, after reflecting so that the interval's midpoint is on the right of mu
+    Regions
         narrow
-            Hermite series about the midpoint (`narrow_moments`).
-        tail, a >= 0
+            anchor at the midpoint: Hermite series (`narrow_moments`).
+        tail, a >= 0 after reflecting the interval to the right of mu
             anchor at the near bound: with the hazard h = a + r_1(a), e = exp(-delta) and
             rho = e h(a)/h(b), the mass is (1 - rho)/h(a) and E[s] = (r_1(a) - rho (r_1(b) + d)) /
             (1 - rho).
@@ -227,69 +239,72 @@ def curvature(mu, sigma, lower, upper):
     a = distance(lower, mu, sigma)
     b = distance(upper, mu, sigma)
     d = distance(upper, lower, sigma)
-    reflected = a + b < 0.0
-    if reflected:
-        a, b = -b, -a
     delta = d * (a + 0.5 * d)
 
-    if delta < NARROW_DELTA_2 and d < NARROW_WIDTH_2:
+    if abs(delta) < NARROW_DELTA_2 and d < NARROW_WIDTH_2:
         c1, c2, c3, c4 = four_narrow_moments(0.5 * delta, 0.25 * d * d)
         variance = c2 - c1 * c1
-        skew = c3 - c1 * c2
-        spread = c4 - c2 * c2
-        # s = middle + d t, t from the interval's midpoint; `normalizer` anchors at the near bound
-        # or, in a wide interval around mu, at mu
-        at_bound = a >= 0.0 or (delta < NARROW_DELTA and d < NARROW_WIDTH)
-        middle = 0.5 * d if at_bound else a + 0.5 * d
-        v11 = d * d * variance
-        v12 = d * d * (d * skew + 2.0 * middle * variance)
-        v22 = d * d * (d * d * spread + 4.0 * middle * (d * skew + middle * variance))
-    else:
-        if a >= 0.0:
-            if a == math.inf:
-                return 0.0, 0.0, 0.0
-            r1, r2, r3, r4 = four_tail_ratios(a)
-            m1 = r1
-            m2 = 2.0 * m1 * r2
-            m3 = 3.0 * m2 * r3
-            m4 = 4.0 * m3 * r4
-            if delta < FAR_DELTA:
-                s1, s2, s3, s4 = four_tail_ratios(b)
-                g2 = 2.0 * s1 * s2
-                g3 = 3.0 * g2 * s3
-                g4 = 4.0 * g3 * s4
-                rho = math.exp(-delta) * (a + r1) / (b + s1)
-                scale = 1.0 / (1.0 - rho)
-                m1 = (m1 - rho * (s1 + d)) * scale
-                m2 = (m2 - rho * (g2 + d * (2.0 * s1 + d))) * scale
-                m3 = (m3 - rho * (g3 + d * (3.0 * g2 + d * (3.0 * s1 + d)))) * scale
-                m4 = (
-                    m4 - rho * (g4 + d * (4.0 * g3 + d * (6.0 * g2 + d * (4.0 * s1 + d))))
-                ) * scale
+        skew = d * (c3 - c1 * c2)
+        spread = d * d * (c4 - c2 * c2)
+        # s = origin + d t, t from the midpoint: the anchor is the one that `normalizer` takes
+        if abs(delta) < NARROW_DELTA and d < NARROW_WIDTH:
+            _, origin = middle_of(lower, upper, sigma)
+        elif a >= 0.0:
+            origin = 0.5 * d
+        elif b <= 0.0:
+            origin = -0.5 * d
         else:
-            near = density(a)
-            far = density(b)
-            mass = 1.0
-            if near > 0.0:
-                mass -= near / (tail_ratios(-a)[0] - a)
-            else:
-                a = 0.0
-            if far > 0.0:
-                mass -= far / (tail_ratios(b)[0] + b)
-            else:
-                b = 0.0
-            near /= mass
-            far /= mass
-            m1 = near - far
-            m2 = 1.0 + a * near - b * far
-            m3 = 2.0 * m1 + a * a * near - b * b * far
-            m4 = 3.0 * m2 + a * a * a * near - b * b * b * far
-        v11 = m2 - m1 * m1
-        v12 = m3 - m1 * m2
-        v22 = m4 - m2 * m2
-    if reflected:
-        return v11, -v12, v22
-    return v11, v12, v22
+            origin = a + 0.5 * d
+        return (
+            d * d * variance,
+            d * d * (skew + 2.0 * origin * variance),
+            d * d * (spread + 4.0 * origin * (skew + origin * variance)),
+        )
+
+    side = 1.0
+    if a + b < 0.0:
+        a, b = -b, -a
+        delta = -delta
+        side = -1.0
+
+    if a >= 0.0:
+        if a == math.inf:
+            return 0.0, 0.0, 0.0
+        r1, r2, r3, r4 = four_tail_ratios(a)
+        m1 = r1
+        m2 = 2.0 * m1 * r2
+        m3 = 3.0 * m2 * r3
+        m4 = 4.0 * m3 * r4
+        if delta < FAR_DELTA:
+            s1, s2, s3, s4 = four_tail_ratios(b)
+            g2 = 2.0 * s1 * s2
+            g3 = 3.0 * g2 * s3
+            g4 = 4.0 * g3 * s4
+            rho = math.exp(-delta) * (a + r1) / (b + s1)
+            scale = 1.0 / (1.0 - rho)
+            m1 = (m1 - rho * (s1 + d)) * scale
+            m2 = (m2 - rho * (g2 + d * (2.0 * s1 + d))) * scale
+            m3 = (m3 - rho * (g3 + d * (3.0 * g2 + d * (3.0 * s1 + d)))) * scale
+            m4 = (m4 - rho * (g4 + d * (4.0 * g3 + d * (6.0 * g2 + d * (4.0 * s1 + d))))) * scale
+    else:
+        near = density(a)
+        far = density(b)
+        mass = 1.0
+        if near > 0.0:
+            mass -= near / (tail_ratios(-a)[0] - a)
+        else:
+            a = 0.0
+        if far > 0.0:
+            mass -= far / (tail_ratios(b)[0] + b)
+        else:
+            b = 0.0
+        near /= mass
+        far /= mass
+        m1 = near - far
+        m2 = 1.0 + a * near - b * far
+        m3 = 2.0 * m1 + a * a * near - b * b * far
+        m4 = 3.0 * m2 + a * a * a * near - b * b * b * far
+    return m2 - m1 * m1, side * (m3 - m1 * m2), m4 - m2 * m2
 
 
 @kernel

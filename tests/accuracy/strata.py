@@ -230,6 +230,11 @@ def value(rng, mu, sigma, lower, upper, interior=False):
         x = mu
     x = min(max(x, lower), upper)
     if interior:
+        if x in (lower, upper) and not kind.startswith("next"):
+            # one ulp from a bound a log CDF has no digits to judge: keep to a distance instead
+            other = upper if x == lower else lower
+            reach = min(abs(other - x), 10 * length)
+            x += math.copysign(reach * log_uniform(rng, 1e-6, 1), other - x)
         x = min(max(x, np.nextafter(lower, INF)), np.nextafter(upper, -INF))
     return float(x) + 0.0
 

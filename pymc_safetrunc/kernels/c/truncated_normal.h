@@ -78,71 +78,140 @@ SAFETRUNC_FUNCTION int safetrunc_is_legal(double mu, double sigma, double lower,
     return fabs(mu) < INFINITY && 0.0 < sigma && sigma < INFINITY && lower < upper;
 }
 
-SAFETRUNC_FUNCTION double safetrunc_log_mass_from_density(double density, double sigma,
-                                                          double hazard)
+SAFETRUNC_FUNCTION double safetrunc_distance(double x, double origin, double sigma)
 {
-    if (1e-290 < density && density < INFINITY) return -log(density);
-    return log(sigma) - log(hazard);
+    if (SAFETRUNC_SMALLEST_SCALE < sigma && sigma < SAFETRUNC_LARGEST_SCALE)
+        return (x - origin) * (1.0 / sigma);
+    return (x - origin) / sigma;
 }
 
-SAFETRUNC_FUNCTION void safetrunc_normalizer(double mu, double sigma, double lower, double upper,
-                                             double out[6])
+SAFETRUNC_FUNCTION double safetrunc_log_mass_from(double density_at_anchor, double relative,
+                                                  double sigma)
 {
-    if (!safetrunc_is_legal(mu, sigma, lower, upper)) {
-        for (int i = 0; i < 6; i++) out[i] = NAN;
+    if (SAFETRUNC_SMALLEST_SCALE < density_at_anchor
+        && density_at_anchor < SAFETRUNC_LARGEST_SCALE)
+        return -log(density_at_anchor);
+    return log(sigma) - log(relative);
+}
+
+SAFETRUNC_FUNCTION double safetrunc_density(double z)
+{
+    double square = z * z;
+    if (square < 2.0 * SAFETRUNC_UNDERFLOW) return exp(-0.5 * square) * SAFETRUNC_INV_SQRT_2PI;
+    return 0.0;
+}
+
+SAFETRUNC_FUNCTION void safetrunc_fill(double out[6], double anchor, double log_mass, double m1,
+                                       double m2, double density_lower, double density_upper)
+{
+    out[0] = anchor;
+    out[1] = log_mass;
+    out[2] = m1;
+    out[3] = m2;
+    out[4] = density_lower;
+    out[5] = density_upper;
+}
+
+SAFETRUNC_FUNCTION void safetrunc_one_sided(double mu, double sigma, double bound, double side,
+                                            double out[6])
+{
+    double a = side * safetrunc_distance(bound, mu, sigma), r[2];
+    safetrunc_tail_ratios(fabs(a), r);
+    double hazard = fabs(a) + r[0];
+    double anchor, relative, m1, m2, near;
+    if (a >= 0.0) {
+        if (a == INFINITY) {
+            safetrunc_fill(out, mu, INFINITY, 0.0, 0.0, 0.0, 0.0);
+            return;
+        }
+        anchor = bound;
+        relative = hazard;
+        m1 = r[0];
+        m2 = 2.0 * r[0] * r[1];
+        near = hazard;
+    } else {
+        near = safetrunc_density(a);
+        double inverse_mass = 1.0 / (1.0 - near / hazard);
+        near *= inverse_mass;
+        anchor = mu;
+        relative = SAFETRUNC_INV_SQRT_2PI * inverse_mass;
+        m1 = near;
+        m2 = 1.0;
+        if (near > 0.0) m2 += a * near;
+    }
+    near = safetrunc_distance(near, 0.0, sigma);
+    double log_mass =
+        safetrunc_log_mass_from(safetrunc_distance(relative, 0.0, sigma), relative, sigma);
+    safetrunc_fill(out, anchor, log_mass, side * m1, m2, side > 0.0 ? near : 0.0,
+                   side > 0.0 ? 0.0 : near);
+}
+
+SAFETRUNC_FUNCTION double safetrunc_middle_of(double lower, double upper, double sigma,
+                                              double *offset)
+{
+    double middle = lower + 0.5 * (upper - lower);
+    *offset = safetrunc_distance(0.5 * (upper - middle), 0.5 * (middle - lower), sigma);
+    return middle;
+}
+
+SAFETRUNC_FUNCTION void safetrunc_two_sided(double mu, double sigma, double lower, double upper,
+                                            double out[6])
+{
+    double a = safetrunc_distance(lower, mu, sigma);
+    double b = safetrunc_distance(upper, mu, sigma);
+    double d = safetrunc_distance(upper, lower, sigma);
+    double delta = d * (a + 0.5 * d);
+
+    if (fabs(delta) < SAFETRUNC_NARROW_DELTA && d < SAFETRUNC_NARROW_WIDTH) {
+        double n[3], offset;
+        safetrunc_narrow_moments(0.5 * delta, 0.25 * d * d, n);
+        double anchor = safetrunc_middle_of(lower, upper, sigma, &offset);
+        double kappa = safetrunc_distance(anchor, mu, sigma);
+        double mass = (upper - lower) * n[0];
+        double log_mass = log(mass) - offset * (kappa + 0.5 * offset);
+        double step = d * n[1];
+        double m2 = d * d * n[2] + offset * (2.0 * step + offset);
+        double at_ends = exp(-0.125 * d * d) / mass;
+        double tilt = exp(0.5 * delta);
+        safetrunc_fill(out, anchor, log_mass, offset + step, m2, at_ends * tilt, at_ends / tilt);
         return;
     }
-    double a = (lower - mu) / sigma, b = (upper - mu) / sigma;
-    double width = upper - lower, d = width / sigma;
-    double anchor, log_mass, m1, m2, near, far;
-    int reflected = a + b < 0.0;
-    if (reflected) {
+
+    double anchor = lower, side = 1.0, log_mass, m1, m2, near, far;
+    if (a + b < 0.0) {
         double swapped = -a;
         a = -b;
         b = swapped;
+        delta = -delta;
+        anchor = upper;
+        side = -1.0;
     }
-    double delta = d * (a + 0.5 * d);
-
-    if (delta < SAFETRUNC_NARROW_DELTA && d < SAFETRUNC_NARROW_WIDTH) {
-        double n[3];
-        safetrunc_narrow_moments(0.5 * delta, 0.25 * d * d, n);
-        double slope = 0.5 * d * (a + 0.25 * d);
-        double mass = width * n[0];
-        anchor = reflected ? upper : lower;
-        log_mass = log(mass) - slope;
-        m1 = d * (0.5 + n[1]);
-        m2 = d * d * (0.25 + n[1] + n[2]);
-        near = exp(slope) / mass;
-        far = exp(slope - delta) / mass;
-    } else if (a >= 0.0) {
+    if (a >= 0.0) {
         if (a == INFINITY) {
-            out[0] = mu;
-            out[1] = INFINITY;
-            for (int i = 2; i < 6; i++) out[i] = 0.0;
+            safetrunc_fill(out, mu, INFINITY, 0.0, 0.0, 0.0, 0.0);
             return;
         }
         double r[2];
         safetrunc_tail_ratios(a, r);
-        double hazard = a + r[0], e = exp(-delta);
-        anchor = reflected ? upper : lower;
+        double hazard = a + r[0], e = delta < SAFETRUNC_UNDERFLOW ? exp(-delta) : 0.0;
         m1 = r[0];
         m2 = 2.0 * r[0] * r[1];
         if (delta < SAFETRUNC_FAR_DELTA) {
             double s[2];
             safetrunc_tail_ratios(b, s);
             double rho = e * hazard / (b + s[0]);
-            double scale = 1.0 / (1.0 - rho);
-            m1 = (m1 - rho * (s[0] + d)) * scale;
-            m2 = (m2 - rho * (2.0 * s[0] * s[1] + d * (2.0 * s[0] + d))) * scale;
-            hazard *= scale;
+            double inverse = 1.0 / (1.0 - rho);
+            m1 = (m1 - rho * (s[0] + d)) * inverse;
+            m2 = (m2 - rho * (2.0 * s[0] * s[1] + d * (2.0 * s[0] + d))) * inverse;
+            hazard *= inverse;
         }
-        near = hazard / sigma;
+        near = safetrunc_distance(hazard, 0.0, sigma);
         far = e * near;
-        log_mass = safetrunc_log_mass_from_density(near, sigma, hazard);
+        log_mass = safetrunc_log_mass_from(near, hazard, sigma);
     } else {
         double r[2], mass = 1.0;
-        near = exp(-0.5 * a * a) * SAFETRUNC_INV_SQRT_2PI;
-        far = exp(-0.5 * b * b) * SAFETRUNC_INV_SQRT_2PI;
+        near = safetrunc_density(a);
+        far = safetrunc_density(b);
         if (a > -SAFETRUNC_FAR_BOUND) {
             safetrunc_tail_ratios(-a, r);
             mass -= near / (r[0] - a);
@@ -151,25 +220,34 @@ SAFETRUNC_FUNCTION void safetrunc_normalizer(double mu, double sigma, double low
             safetrunc_tail_ratios(b, r);
             mass -= far / (r[0] + b);
         }
-        double scale = 1.0 / mass;
-        near *= scale;
-        far *= scale;
-        anchor = mu;
+        double inverse = 1.0 / mass;
+        near *= inverse;
+        far *= inverse;
         m1 = near - far;
         m2 = 1.0;
         if (near > 0.0) m2 += a * near;
         if (far > 0.0) m2 -= b * far;
-        log_mass = safetrunc_log_mass_from_density(SAFETRUNC_INV_SQRT_2PI * scale / sigma, sigma,
-                                                   SAFETRUNC_INV_SQRT_2PI * scale);
-        near /= sigma;
-        far /= sigma;
+        anchor = mu;
+        double mode = SAFETRUNC_INV_SQRT_2PI * inverse;
+        log_mass = safetrunc_log_mass_from(safetrunc_distance(mode, 0.0, sigma), mode, sigma);
+        near = safetrunc_distance(near, 0.0, sigma);
+        far = safetrunc_distance(far, 0.0, sigma);
     }
-    out[0] = anchor;
-    out[1] = log_mass;
-    out[2] = reflected ? -m1 : m1;
-    out[3] = m2;
-    out[4] = reflected ? far : near;
-    out[5] = reflected ? near : far;
+    safetrunc_fill(out, anchor, log_mass, side * m1, m2, side > 0.0 ? near : far,
+                   side > 0.0 ? far : near);
+}
+
+SAFETRUNC_FUNCTION void safetrunc_normalizer(double mu, double sigma, double lower, double upper,
+                                             double out[6])
+{
+    if (!safetrunc_is_legal(mu, sigma, lower, upper))
+        safetrunc_fill(out, NAN, NAN, NAN, NAN, NAN, NAN);
+    else if (upper == INFINITY)
+        safetrunc_one_sided(mu, sigma, lower, 1.0, out);
+    else if (lower == -INFINITY)
+        safetrunc_one_sided(mu, sigma, upper, -1.0, out);
+    else
+        safetrunc_two_sided(mu, sigma, lower, upper, out);
 }
 
 SAFETRUNC_FUNCTION void safetrunc_curvature(double mu, double sigma, double lower, double upper,
@@ -179,92 +257,91 @@ SAFETRUNC_FUNCTION void safetrunc_curvature(double mu, double sigma, double lowe
         out[0] = out[1] = out[2] = NAN;
         return;
     }
-    double a = (lower - mu) / sigma, b = (upper - mu) / sigma, d = (upper - lower) / sigma;
-    int reflected = a + b < 0.0;
-    if (reflected) {
+    double a = safetrunc_distance(lower, mu, sigma);
+    double b = safetrunc_distance(upper, mu, sigma);
+    double d = safetrunc_distance(upper, lower, sigma);
+    double delta = d * (a + 0.5 * d);
+
+    if (fabs(delta) < SAFETRUNC_NARROW_DELTA_2 && d < SAFETRUNC_NARROW_WIDTH_2) {
+        double c[4], origin;
+        safetrunc_four_narrow_moments(0.5 * delta, 0.25 * d * d, c);
+        double variance = c[1] - c[0] * c[0];
+        double skew = d * (c[2] - c[0] * c[1]);
+        double spread = d * d * (c[3] - c[1] * c[1]);
+        if (fabs(delta) < SAFETRUNC_NARROW_DELTA && d < SAFETRUNC_NARROW_WIDTH)
+            safetrunc_middle_of(lower, upper, sigma, &origin);
+        else if (a >= 0.0)
+            origin = 0.5 * d;
+        else if (b <= 0.0)
+            origin = -0.5 * d;
+        else
+            origin = a + 0.5 * d;
+        out[0] = d * d * variance;
+        out[1] = d * d * (skew + 2.0 * origin * variance);
+        out[2] = d * d * (spread + 4.0 * origin * (skew + origin * variance));
+        return;
+    }
+
+    double m1, m2, m3, m4, side = 1.0;
+    if (a + b < 0.0) {
         double swapped = -a;
         a = -b;
         b = swapped;
+        delta = -delta;
+        side = -1.0;
     }
-    double delta = d * (a + 0.5 * d);
-
-    if (delta < SAFETRUNC_NARROW_DELTA_2 && d < SAFETRUNC_NARROW_WIDTH_2) {
-        double c[4];
-        safetrunc_four_narrow_moments(0.5 * delta, 0.25 * d * d, c);
-        double variance = c[1] - c[0] * c[0];
-        double skew = c[2] - c[0] * c[1];
-        double spread = c[3] - c[1] * c[1];
-        int at_bound =
-            a >= 0.0 || (delta < SAFETRUNC_NARROW_DELTA && d < SAFETRUNC_NARROW_WIDTH);
-        double middle = at_bound ? 0.5 * d : a + 0.5 * d;
-        out[0] = d * d * variance;
-        out[1] = d * d * (d * skew + 2.0 * middle * variance);
-        out[2] = d * d * (d * d * spread + 4.0 * middle * (d * skew + middle * variance));
-    } else {
-        double m1, m2, m3, m4;
-        if (a >= 0.0) {
-            if (a == INFINITY) {
-                out[0] = out[1] = out[2] = 0.0;
-                return;
-            }
-            double r[4];
-            safetrunc_four_tail_ratios(a, r);
-            m1 = r[0];
-            m2 = 2.0 * m1 * r[1];
-            m3 = 3.0 * m2 * r[2];
-            m4 = 4.0 * m3 * r[3];
-            if (delta < SAFETRUNC_FAR_DELTA) {
-                double s[4];
-                safetrunc_four_tail_ratios(b, s);
-                double g1 = s[0], g2 = 2.0 * g1 * s[1], g3 = 3.0 * g2 * s[2], g4 = 4.0 * g3 * s[3];
-                double rho = exp(-delta) * (a + r[0]) / (b + g1);
-                double scale = 1.0 / (1.0 - rho);
-                m1 = (m1 - rho * (g1 + d)) * scale;
-                m2 = (m2 - rho * (g2 + d * (2.0 * g1 + d))) * scale;
-                m3 = (m3 - rho * (g3 + d * (3.0 * g2 + d * (3.0 * g1 + d)))) * scale;
-                m4 = (m4 - rho * (g4 + d * (4.0 * g3 + d * (6.0 * g2 + d * (4.0 * g1 + d)))))
-                     * scale;
-            }
-        } else {
-            double r[2], mass = 1.0;
-            double near = exp(-0.5 * a * a) * SAFETRUNC_INV_SQRT_2PI;
-            double far = exp(-0.5 * b * b) * SAFETRUNC_INV_SQRT_2PI;
-            if (near > 0.0) {
-                safetrunc_tail_ratios(-a, r);
-                mass -= near / (r[0] - a);
-            } else {
-                a = 0.0;
-            }
-            if (far > 0.0) {
-                safetrunc_tail_ratios(b, r);
-                mass -= far / (r[0] + b);
-            } else {
-                b = 0.0;
-            }
-            near /= mass;
-            far /= mass;
-            m1 = near - far;
-            m2 = 1.0 + a * near - b * far;
-            m3 = 2.0 * m1 + a * a * near - b * b * far;
-            m4 = 3.0 * m2 + a * a * a * near - b * b * b * far;
+    if (a >= 0.0) {
+        if (a == INFINITY) {
+            out[0] = out[1] = out[2] = 0.0;
+            return;
         }
-        out[0] = m2 - m1 * m1;
-        out[1] = m3 - m1 * m2;
-        out[2] = m4 - m2 * m2;
+        double r[4];
+        safetrunc_four_tail_ratios(a, r);
+        m1 = r[0];
+        m2 = 2.0 * m1 * r[1];
+        m3 = 3.0 * m2 * r[2];
+        m4 = 4.0 * m3 * r[3];
+        if (delta < SAFETRUNC_FAR_DELTA) {
+            double s[4];
+            safetrunc_four_tail_ratios(b, s);
+            double g1 = s[0], g2 = 2.0 * g1 * s[1], g3 = 3.0 * g2 * s[2], g4 = 4.0 * g3 * s[3];
+            double rho = exp(-delta) * (a + r[0]) / (b + g1);
+            double scale = 1.0 / (1.0 - rho);
+            m1 = (m1 - rho * (g1 + d)) * scale;
+            m2 = (m2 - rho * (g2 + d * (2.0 * g1 + d))) * scale;
+            m3 = (m3 - rho * (g3 + d * (3.0 * g2 + d * (3.0 * g1 + d)))) * scale;
+            m4 = (m4 - rho * (g4 + d * (4.0 * g3 + d * (6.0 * g2 + d * (4.0 * g1 + d))))) * scale;
+        }
+    } else {
+        double r[2], mass = 1.0, near = safetrunc_density(a), far = safetrunc_density(b);
+        if (near > 0.0) {
+            safetrunc_tail_ratios(-a, r);
+            mass -= near / (r[0] - a);
+        } else {
+            a = 0.0;
+        }
+        if (far > 0.0) {
+            safetrunc_tail_ratios(b, r);
+            mass -= far / (r[0] + b);
+        } else {
+            b = 0.0;
+        }
+        near /= mass;
+        far /= mass;
+        m1 = near - far;
+        m2 = 1.0 + a * near - b * far;
+        m3 = 2.0 * m1 + a * a * near - b * b * far;
+        m4 = 3.0 * m2 + a * a * a * near - b * b * b * far;
     }
-    if (reflected) out[1] = -out[1];
-}
-
-SAFETRUNC_FUNCTION double safetrunc_distance(double x, double origin, double sigma)
-{
-    return (x - origin) / sigma;
+    out[0] = m2 - m1 * m1;
+    out[1] = side * (m3 - m1 * m2);
+    out[2] = m4 - m2 * m2;
 }
 
 SAFETRUNC_FUNCTION double safetrunc_log_density(double x, double mu, double sigma, double anchor,
                                                 double log_mass)
 {
-    if (log_mass == INFINITY) return -INFINITY;
-    double s = (x - anchor) / sigma;
-    double kappa = (anchor - mu) / sigma;
+    double s = safetrunc_distance(x, anchor, sigma);
+    double kappa = safetrunc_distance(anchor, mu, sigma);
     return -s * (kappa + 0.5 * s) - log_mass;
 }
