@@ -5,6 +5,7 @@ output, so PyTensor fuses it with its neighbours. Derivatives are taken with the
 (see `pymc_safetrunc.kernels.truncated_normal`), which the connection patterns say.
 """
 
+import numpy as np
 from pytensor.gradient import DisconnectedType
 from pytensor.scalar.basic import and_, exp, invert, or_, switch
 
@@ -113,7 +114,7 @@ class LogInterval(KernelOp):
         """Minus and plus the densities, at the bounds, of the law truncated to [a, b]."""
         a, b = inputs
         (cotangent,) = cotangents
-        *_, density_a, density_b = normalizer(0.0, 1.0, a, b)
+        *_, density_a, density_b = normalizer(np.float64(0), np.float64(1), a, b)
         return [-cotangent * density_a, cotangent * density_b]
 
 
