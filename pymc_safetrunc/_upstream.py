@@ -3,7 +3,10 @@
 No other module imports one. ``tests/test_upstream.py`` says which feature breaks when a name goes.
 """
 
+# the mean of the safe distributions, for pymc.distributions.moments.mean
+from pymc.distributions.moments.means import _mean as distribution_mean
+
 # the default transform of the safe distributions
 from pymc.distributions.transforms import _default_transform as default_transform
 
-__all__ = ["default_transform"]
+__all__ = ["default_transform", "distribution_mean"]
