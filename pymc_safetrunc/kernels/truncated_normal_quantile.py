@@ -43,7 +43,8 @@ def two_product(a, b):
 def log_density_ratio(x, origin, mu, sigma):
     """Log of phi((x - mu)/sigma) / phi((origin - mu)/sigma), as a float and what it lacks.
 
-    -(x - origin)((x - mu) + (origin - mu)) / (2 sigma^2), the error below 1e-30 of the value.
+    -(x - origin)((x - mu) + (origin - mu)) / (2 sigma^2), the error below 1e-30 of the value. Where
+    something is out of range what it lacks is not finite, and is to be ignored.
     """
     step, step_rest = two_sum(x, -origin)
     right, right_rest = two_sum(x, -mu)
@@ -56,8 +57,7 @@ def log_density_ratio(x, origin, mu, sigma):
     ratio = top / bottom
     product, product_rest = two_product(ratio, bottom)
     rest = (((top - product) - product_rest) + top_rest - ratio * bottom_rest) / bottom
-    # out of range somewhere: the float alone
-    return ratio, rest if abs(rest) < math.inf else 0.0
+    return ratio, rest
 
 
 @kernel
@@ -146,6 +146,8 @@ def quantile(q, mu, sigma, lower, upper):
             x = 0.5 * (x + anchor)
             continue
         ratio, rest = log_density_ratio(part_anchor, anchor, mu, sigma)
+        if not abs(rest) < math.inf:
+            rest = 0.0
         relative = whole / part / tail * math.exp(max(ratio, -UNDERFLOW))
         if 1e-8 < relative < 1e8:
             step = -(math.log(relative) + rest) / slope
