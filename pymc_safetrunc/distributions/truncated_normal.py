@@ -3,7 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.continuous import TruncatedNormalRV, get_tau_sigma
+from pymc.distributions.continuous import get_tau_sigma
 from pymc.distributions.dist_math import check_parameters
 from pymc.distributions.shape_utils import rv_size_is_none
 from pytensor.graph.basic import Constant
@@ -11,13 +11,7 @@ from pytensor.graph.basic import Constant
 from pymc_safetrunc._upstream import default_transform
 from pymc_safetrunc.distributions.interval import SafeInterval, interior_point
 from pymc_safetrunc.math import truncated_normal_logpdf, truncated_normal_mean
-
-
-class SafeTruncatedNormalRV(TruncatedNormalRV):
-    """PyMC's random variable under a type of its own, to which the safe functions belong."""
-
-
-safe_truncated_normal = SafeTruncatedNormalRV()
+from pymc_safetrunc.ops.truncated_normal_rv import SafeTruncatedNormalRV, safe_truncated_normal
 
 
 class TruncatedNormal(pm.TruncatedNormal):
