@@ -1,8 +1,7 @@
 """Draws from truncated normals, array form: the methods of `truncated_normal_draw` for many laws.
 
-`frame_of`, the three proposals and `finish` are written for any array namespace; NumPy's loop is
-here, JAX's in ``backends/jax``. Both proceed in rounds: propose, keep what is accepted, go on with
-the rest.
+All but `draw_array` is written for any array namespace. NumPy's loop is here, JAX's in
+``backends/jax``. Both proceed in rounds: propose, keep what is accepted, go on with the rest.
 """
 
 from typing import Any, NamedTuple
@@ -11,22 +10,21 @@ import numpy as np
 
 from pymc_safetrunc.kernels.truncated_normal_draw import FLAT, SHRINK, TAIL
 
-# Rounds work on so many elements at a time: their arrays stay in the processor's cache.
-BLOCK = 16_384
+# Rounds work on so many laws at a time, so that the working arrays stay small.
+BLOCK = 65_536
 
 
 class Frame(NamedTuple):
-    """Laws ready to be drawn from; lengths are scaled by `shrink`, a and b in sigmas."""
+    """Laws ready to be drawn from: a draw is (origin + unit * t) / shrink, t what is proposed."""
 
-    mu: Any
-    sigma: Any
-    a: Any  # the bound nearer mu, after reflection
+    a: Any  # the bound nearer mu, in sigmas, after reflection
     b: Any
     d: Any  # the width in sigmas
-    width: Any
-    fall: Any  # largest drop of the log-density below its value at the anchor or mode
-    anchor: Any
-    side: Any  # -1 where reflected
+    fall: Any  # largest drop of the log-density below its value at the near bound or the mode
+    flat: Any  # which method; neither: central
+    tail: Any
+    origin: Any  # the near bound, or mu for a central law
+    unit: Any  # the width for a flat law, otherwise sigma; negative where reflected
     lowest: Any  # the bounds, none infinite
     highest: Any
     shrink: Any
@@ -42,10 +40,9 @@ def frame_of(xp, mu, sigma, lower, upper):
     limits = xp.finfo(mu.dtype)
     largest, large = limits.max, limits.max * SHRINK
     lowest, highest = xp.maximum(lower, -largest), xp.minimum(upper, largest)
-    sizes = (xp.where(abs(v) < xp.inf, abs(v), 0.0) > large for v in (mu, sigma, lower, upper))
-    is_large = next(sizes)
-    for more in sizes:
-        is_large = is_large | more
+    size = xp.maximum(xp.maximum(abs(mu), sigma), xp.where(lower == -xp.inf, 0.0, abs(lower)))
+    size = xp.maximum(size, xp.where(upper == xp.inf, 0.0, abs(upper)))
+    is_large = size > large
     shrink = xp.where(is_large, SHRINK, 1.0).astype(mu.dtype)
     mu, lower, upper = shrink * mu, shrink * lower, shrink * upper
     sigma = xp.maximum(shrink * sigma, limits.smallest_subnormal)
@@ -56,42 +53,39 @@ def frame_of(xp, mu, sigma, lower, upper):
     reflect = a + b < 0.0
     a, b = xp.where(reflect, -b, a), xp.where(reflect, -a, b)
     fall = d * (xp.maximum(a, 0.0) + 0.5 * d)
-    anchor = xp.where(reflect, upper, lower)
-    side = xp.where(reflect, -1.0, 1.0).astype(mu.dtype)
-    return Frame(mu, sigma, a, b, d, width, fall, anchor, side, lowest, highest, shrink)
+    flat = fall < FLAT
+    tail = ~flat & (a > TAIL)
+    origin = xp.where(flat | tail, xp.where(reflect, upper, lower), mu)
+    unit = xp.where(flat, width, sigma)
+    unit = xp.where(reflect, -unit, unit)
+    return Frame(a, b, d, fall, flat, tail, origin, unit, lowest, highest, shrink)
 
 
-def methods(frame):
-    """Which laws are flat and which are tails; the others are central."""
-    flat = frame.fall < FLAT
-    return flat, ~flat & (frame.a > TAIL)
+def flat_proposal(xp, a, d, uniform, exponential):
+    """Fraction of the width, and whether it is rejected."""
+    s = d * uniform
+    x = a + s
+    energy = xp.where(a > 0.0, s * (a + 0.5 * s), 0.5 * x * x)
+    return uniform, exponential < energy
 
 
-def flat_proposal(xp, frame, uniform, exponential):
-    """Distance from the anchor, and whether it is rejected."""
-    s = frame.d * uniform
-    x = frame.a + s
-    energy = xp.where(frame.a > 0.0, s * (frame.a + 0.5 * s), 0.5 * x * x)
-    return frame.width * uniform, exponential < energy
+def tail_proposal(xp, a, fall, uniform, exponential):
+    """Distance from the near bound in sigmas, and whether it is rejected."""
+    first_order = exponential / a
+    square = 1.0 + 2.0 * first_order / a
+    rejected = (exponential > fall) | (uniform * uniform * square > 1.0)
+    return 2.0 * first_order / (1.0 + xp.sqrt(square)), rejected
 
 
-def tail_proposal(xp, frame, uniform, exponential):
-    """Distance from the anchor, and whether it is rejected."""
-    first_order = exponential / frame.a
-    square = 1.0 + 2.0 * first_order / frame.a
-    rejected = (exponential > frame.fall) | (uniform * uniform * square > 1.0)
-    return frame.sigma * (2.0 * first_order / (1.0 + xp.sqrt(square))), rejected
+def central_proposal(xp, a, b, normal):
+    """Distance from mu in sigmas, and whether it is rejected."""
+    z = xp.where(a >= 0.0, abs(normal), normal)
+    return z, (z < a) | (z > b)
 
 
-def central_proposal(xp, frame, normal):
-    """Distance from mu, and whether it is rejected."""
-    z = xp.where(frame.a >= 0.0, abs(normal), normal)
-    return frame.sigma * z, (z < frame.a) | (z > frame.b)
-
-
-def finish(xp, frame, anchor, distance):
+def finish(xp, frame, t):
     """The draw, inside the bounds and finite."""
-    draw = (anchor + frame.side * distance) / frame.shrink
+    draw = (frame.origin + frame.unit * t) / frame.shrink
     return xp.minimum(xp.maximum(draw, frame.lowest), frame.highest)
 
 
@@ -164,22 +158,19 @@ def refuse_illegal(mu, sigma, lower, upper):
 
 
 def _draw_block(rng, frame):
-    flat, tail = methods(frame)
-    draws = np.empty(frame.mu.shape)
-    for chosen, propose, anchored in (
-        (flat, flat_proposal, True),
-        (tail, tail_proposal, True),
-        (~flat & ~tail, central_proposal, False),
+    a, b, d, fall, flat, tail, *_ = frame
+    t = np.empty(a.shape)
+    pair = rng.random, rng.standard_exponential
+    for chosen, propose, laws, proposals in (
+        (flat, flat_proposal, (a, d), pair),
+        (tail, tail_proposal, (a, fall), pair),
+        (~(flat | tail), central_proposal, (a, b), (rng.standard_normal,)),
     ):
         pending = np.flatnonzero(chosen)
+        laws = [v[pending] for v in laws]
         while pending.size:
-            part = Frame(*(v[pending] for v in frame))
-            if anchored:
-                proposal = rng.random(pending.size), rng.standard_exponential(pending.size)
-            else:
-                proposal = (rng.standard_normal(pending.size),)
-            distance, rejected = propose(np, part, *proposal)
-            found = finish(np, part, part.anchor if anchored else part.mu, distance)
-            draws[pending[~rejected]] = found[~rejected]
+            # those of the rejected are written over in the next round
+            t[pending], rejected = propose(np, *laws, *(draw(pending.size) for draw in proposals))
             pending = pending[rejected]
-    return draws
+            laws = [v[rejected] for v in laws]
+    return finish(np, frame, t)

@@ -1,4 +1,4 @@
-"""One draw and the array form: acceptance, extremes of the parameters, agreement of the two paths."""
+"""One draw and the array form: acceptance, extremes of the parameters, agreement of paths."""
 
 import math
 import sys
@@ -96,9 +96,7 @@ def test_at_least_0_43_of_the_proposals_are_accepted():
 def test_python_and_numba_draw_the_same_numbers(law):
     rng = np.random.default_rng(7)
     in_python = [draw(rng, *law) for _ in range(200)]
-    np.testing.assert_array_equal(
-        compiled_draws(np.random.default_rng(7), *law, 200), in_python
-    )
+    np.testing.assert_array_equal(compiled_draws(np.random.default_rng(7), *law, 200), in_python)
 
 
 @pytest.mark.parametrize("law", EXTREMES, ids=str)
@@ -132,9 +130,9 @@ def test_every_legal_law_draws_a_finite_number_inside_the_bounds(mu, sigma, lowe
 @pytest.mark.parametrize("law", ILLEGAL, ids=str)
 def test_illegal_parameters_are_named(law):
     rng = np.random.default_rng(9)
-    with pytest.raises(ValueError, match="lower < upper; it got .*mu.*sigma.*lower.*upper"):
+    with pytest.raises(ValueError, match=r"lower < upper; it got .*mu.*sigma.*lower.*upper"):
         draw(rng, *law)
-    with pytest.raises(ValueError, match="lower < upper; it got .*mu.*sigma.*lower.*upper"):
+    with pytest.raises(ValueError, match=r"lower < upper; it got .*mu.*sigma.*lower.*upper"):
         compiled_draws(rng, *law, 1)
     with pytest.raises(ValueError, match=f"mu={law[0]}, sigma={law[1]}, lower={law[2]}"):
         draw_array(rng, *law)

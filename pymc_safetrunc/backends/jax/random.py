@@ -46,30 +46,29 @@ def draw(key, mu, sigma, lower, upper, shape=None, dtype=None):
     stand_in = (0.0, 1.0, -jnp.inf, jnp.inf)
     parameters = [jnp.where(legal, v, s) for v, s in zip(parameters, stand_in, strict=True)]
     frame = array_form.frame_of(jnp, *parameters)
-    flat, tail = array_form.methods(frame)
 
     def propose(state):
-        key, draws, pending = state
+        key, t, pending = state
         key, *keys = jax.random.split(key, 4)
         uniform = jax.random.uniform(keys[0], shape, working)
         exponential = jax.random.exponential(keys[1], shape, working)
         normal = jax.random.normal(keys[2], shape, working)
-        options = (
-            array_form.flat_proposal(jnp, frame, uniform, exponential),
-            array_form.tail_proposal(jnp, frame, uniform, exponential),
-            array_form.central_proposal(jnp, frame, normal),
+        options = zip(
+            array_form.flat_proposal(jnp, frame.a, frame.d, uniform, exponential),
+            array_form.tail_proposal(jnp, frame.a, frame.fall, uniform, exponential),
+            array_form.central_proposal(jnp, frame.a, frame.b, normal),
+            strict=True,
         )
-        distance, rejected = (
-            jnp.where(flat, of_flat, jnp.where(tail, of_tail, of_central))
-            for of_flat, of_tail, of_central in zip(*options, strict=True)
+        proposed, rejected = (
+            jnp.where(frame.flat, if_flat, jnp.where(frame.tail, if_tail, if_central))
+            for if_flat, if_tail, if_central in options
         )
-        anchor = jnp.where(flat | tail, frame.anchor, frame.mu)
-        found = array_form.finish(jnp, frame, anchor, distance)
-        return key, jnp.where(pending, found, draws), pending & rejected
+        return key, jnp.where(pending, proposed, t), pending & rejected
 
     start = key, jnp.zeros(shape, working), jnp.ones(shape, bool)
-    _, draws, _ = jax.lax.while_loop(lambda state: state[2].any(), propose, start)
+    _, t, _ = jax.lax.while_loop(lambda state: state[2].any(), propose, start)
     dtype = jax.dtypes.canonicalize_dtype(dtype or working)
+    draws = array_form.finish(jnp, frame, t)
     draws = array_form.cast_inside(jnp, draws, parameters[2], parameters[3], dtype)
     return jnp.where(legal, draws, jnp.nan).astype(dtype)
 
