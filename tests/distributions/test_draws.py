@@ -46,6 +46,8 @@ REGIMES = {
     "narrow, straddling": (0.1, 3.0, -0.2, 0.3),
     "narrow, in the tail": (-1e6, 1.0, 0.0, 1.2e-6),
     "narrow, 1e-12 sigmas": (-2.0, 1.0, 0.0, 1e-12),
+    "1.4 sigmas, beside the mode": (-0.3, 1.0, 0.0, 1.4),
+    "1.7 sigmas, straddling": (0.2, 1.0, -0.5, 1.2),
     "wide, straddling, mode at one end": (0.05, 1.0, -60.0, 0.1),
     "wide, a just negative": (0.0, 0.5, -1e-3, 0.9),
 }
@@ -305,11 +307,9 @@ def test_jax_without_float64():
     jax = pytest.importorskip("jax")
     from pymc_safetrunc.backends.jax import random
 
+    parameters = [column.astype("float32") for column in (MU, SIGMA, LOWER, UPPER)]
     with jax.enable_x64(False):
-        parameters = [
-            np.array(column, "float32")[:, None] for column in zip(*laws.values(), strict=True)
-        ]
-        draws = random.draw(jax.random.key(1), *parameters, shape=(len(laws), DRAWS))
+        draws = random.draw(jax.random.key(1), *parameters, shape=(len(REGIMES), DRAWS))
     assert draws.dtype == "float32"
     for law, x in zip(np.hstack(parameters).tolist(), np.asarray(draws), strict=True):
         assert (x >= law[2]).all()

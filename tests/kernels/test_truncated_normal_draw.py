@@ -88,6 +88,45 @@ def test_at_least_0_43_of_the_proposals_are_accepted():
     assert seen == {"flat", "tail", "central"}
 
 
+class Counting:
+    """A generator that counts the proposals: each takes an exponential or a normal."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(11)
+        self.random = self.rng.random
+        self.proposals = 0
+
+    def standard_exponential(self):
+        self.proposals += 1
+        return self.rng.standard_exponential()
+
+    def standard_normal(self):
+        self.proposals += 1
+        return self.rng.standard_normal()
+
+
+@pytest.mark.parametrize(
+    ("a", "d"), [(0.0, 1.5), (0.0, inf), (0.6, 1.3), (0.7, inf), (0.7, 1.3), (1e6, 1.5e-6)]
+)
+def test_proposals_are_accepted_as_often_as_integrated(a, d):
+    rng, n = Counting(), 4000
+    for _ in range(n):
+        draw(rng, -a, 1.0, 0.0, d)
+    expected, _ = acceptance(a, d)
+    standard_error = math.sqrt(1 - expected) / expected / math.sqrt(n)
+    assert abs(rng.proposals / n - 1 / expected) < 5 * standard_error + 1e-12
+
+
+def test_width_that_is_subnormal_in_sigmas():
+    """The width is 1e-20 and 1e-320 sigmas: 2,000 floats in sigmas, plenty in its own unit."""
+    law = (0.0, 1e300, 0.0, 1e-20)
+    for draws in (
+        compiled_draws(np.random.default_rng(4), *law, 4000),
+        draw_array(np.random.default_rng(4), *law, size=(4000,)),
+    ):
+        assert np.unique(draws).size == 4000
+
+
 @pytest.mark.parametrize(
     "law",
     [*EXTREMES, (0.0, 1.0, -1.0, 2.0), (0.3, 2.0, 0.0, inf), (5.0, 2.0, 0.0, 1.0)],
