@@ -3,7 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.continuous import TruncatedNormalRV, get_tau_sigma
+from pymc.distributions.continuous import get_tau_sigma
 from pymc.distributions.dist_math import (
     check_icdf_parameters,
     check_icdf_value,
@@ -21,13 +21,7 @@ from pymc_safetrunc.math import (
     truncated_normal_logsf,
     truncated_normal_mean,
 )
-
-
-class SafeTruncatedNormalRV(TruncatedNormalRV):
-    """PyMC's random variable under a type of its own, to which the safe functions belong."""
-
-
-safe_truncated_normal = SafeTruncatedNormalRV()
+from pymc_safetrunc.ops.truncated_normal_rv import SafeTruncatedNormalRV, safe_truncated_normal
 
 
 class TruncatedNormal(pm.TruncatedNormal):
