@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor import config
 from pytensor.tensor.basic import get_underlying_scalar_constant_value
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.exceptions import NotScalarConstantError
@@ -49,9 +50,9 @@ def truncated_normal_logpdf(x, mu, sigma, lower, upper) -> TensorVariable:
     >>> import numpy as np
     >>> import pymc_safetrunc as pst
     >>> pst.math.truncated_normal_logpdf(10.5, 0, 1, 10, np.inf).eval().round(12)
-    np.float64(-2.812382664405)
+    np.float64(-2.812653382692)
     """
-    arguments = [pt.as_tensor_variable(v) for v in (x, mu, sigma, lower, upper)]
+    arguments = [as_argument(v) for v in (x, mu, sigma, lower, upper)]
     dtype = result_dtype(*arguments)
     x, mu, sigma, lower, upper = (v.astype("float64") for v in arguments)
     anchor, log_mass, *_ = _normalizer(mu, sigma, lower, upper)
@@ -96,11 +97,16 @@ def truncated_normal_mean(mu, sigma, lower, upper) -> TensorVariable:
     >>> pst.math.truncated_normal_mean(0, 1, 10, np.inf).eval().round(12)
     np.float64(10.098093233963)
     """
-    arguments = [pt.as_tensor_variable(v) for v in (mu, sigma, lower, upper)]
+    arguments = [as_argument(v) for v in (mu, sigma, lower, upper)]
     mu, sigma, lower, upper = (v.astype("float64") for v in arguments)
     anchor, _, mean_distance, *_ = _normalizer(mu, sigma, lower, upper)
     # the anchor is a frame, so that the mean moves with it only through the distance
     return (anchor + sigma * mean_distance).astype(result_dtype(*arguments))
+
+
+def as_argument(value) -> TensorVariable:
+    """Tensor of a value; a Python float is a floatX, also where PyTensor would make it a float32."""
+    return pt.as_tensor_variable(value, dtype=config.floatX if type(value) is float else None)
 
 
 def result_dtype(*arguments: TensorVariable) -> str:

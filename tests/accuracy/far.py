@@ -74,12 +74,14 @@ def log_density_and_gradient(x, mu, sigma, lower, upper):
             "d_lower": (far if mirrored else near) / s,
             "d_upper": -(near if mirrored else far) / s,
         }
+        smallest = mpf("1e-290")  # of an s: subnormal numbers have no digits to be judged by
+        kappa = max(mpf(1), a)
         scales = {
             "logp": mpf(1),
             "d_x": max(abs(z), 1) / s,
-            "d_mu": mp.sqrt(variance) / s,
-            "d_sigma": mp.sqrt(square) / s,
-            "d_lower": mpf("1e-290") / s,
-            "d_upper": mpf("1e-290") / s,
+            "d_mu": max(mp.sqrt(variance), smallest) / s,
+            "d_sigma": max(mp.sqrt(square), smallest * kappa) / s,
+            "d_lower": smallest / s,
+            "d_upper": smallest / s,
         }
         return values, scales

@@ -13,7 +13,7 @@ from pymc_safetrunc.kernels import truncated_normal as kernels
 from pymc_safetrunc.ops import truncated_normal as ops
 from tests.backends import LINKERS, compiled
 
-EPS = np.finfo("float64").eps
+EPS = float(np.finfo("float64").eps)
 # A log-density is a product and a logarithm: a few roundings of max(1, |log-density|).
 LOGP_ROUNDING = 8 * EPS
 # kernels.truncated_normal: just outside the narrow region two digits are lost to cancellation,
