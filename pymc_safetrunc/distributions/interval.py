@@ -46,13 +46,10 @@ class SafeInterval(Transform):
         """Take a real number to a value inside the bounds."""
         (lower, upper), (has_lower, has_upper) = self._bounds(inputs)
         both = pt.and_(has_lower, has_upper)
-        # half, since upper - lower may overflow
-        half = pt.switch(both, upper / 2 - lower / 2, 0)
+        width = pt.switch(both, upper - lower, 0)
         # measured from the nearer bound: never outside, and exact near either
         between = pt.switch(
-            value < 0,
-            lower + half * (2 * pt.sigmoid(value)),
-            upper - half * (2 * pt.sigmoid(-value)),
+            value < 0, lower + width * pt.sigmoid(value), upper - width * pt.sigmoid(-value)
         )
         one_sided = pt.exp(pt.switch(pt.eq(has_lower, has_upper), 0, value))
         return _choose(has_lower, has_upper, between, lower + one_sided, upper - one_sided, value)
@@ -60,15 +57,8 @@ class SafeInterval(Transform):
     def log_jac_det(self, value, *inputs):
         """Log of the derivative of `backward`."""
         (lower, upper), (has_lower, has_upper) = self._bounds(inputs)
-        both = pt.and_(has_lower, has_upper)
-        width = pt.switch(both, upper - lower, 1)
-        # by halves only where it overflows: half of the smallest width is 0
-        log_width = pt.switch(
-            pt.isfinite(width),
-            pt.log(width),
-            pt.log(pt.switch(both, upper / 2 - lower / 2, 1)) + np.log(2),
-        )
-        between = log_width - pt.softplus(value) - pt.softplus(-value)
+        width = pt.switch(pt.and_(has_lower, has_upper), upper - lower, 1)
+        between = pt.log(width) - pt.softplus(value) - pt.softplus(-value)
         return _choose(has_lower, has_upper, between, value, value, pt.zeros_like(value))
 
 

@@ -60,7 +60,7 @@ def test_round_trip(functions, lower, upper):
     np.testing.assert_allclose(back, values, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("lower", "upper"), [*BOUNDS, (-1.7e308, 1.7e308), (1.0, 1.0 + 2**-50)])
+@pytest.mark.parametrize(("lower", "upper"), [*BOUNDS, (-8e307, 8e307), (1.0, 1.0 + 2**-50)])
 def test_log_jac_det_is_the_slope(functions, lower, upper):
     slope, *rest = functions["gradients"](VALUES, lower, upper)
     log_slope = functions["log_jac_det"](VALUES, lower, upper)
@@ -85,13 +85,14 @@ def test_gradients_are_finite_without_rewrites(linker, lower, upper):
         assert np.isfinite(function(v)).all()
 
 
-floats = st.floats(allow_nan=False, allow_infinity=False)
+# the width of an interval must be a float
+floats = st.floats(-8e307, 8e307)
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.floats(-1e6, 1e6), floats, st.one_of(floats, st.just(INF)))
-@example(-800.0, -1.7e308, 1.7e308)
-@example(3.0, -1.7e308, 1.7e308)
+@example(-800.0, -8e307, 8e307)
+@example(3.0, -8e307, 8e307)
 @example(0.1, 0.0, 5e-324)
 @example(-0.1, 1e-323, 1.5e-323)
 @example(-0.1, 1.0, 1.0 + 2**-52)
@@ -101,7 +102,7 @@ def test_never_outside_the_bounds(functions, value, low, high):
     lower, upper = min(low, high), max(low, high)
     (got,) = functions["backward"]([value], lower, upper)
     assert lower <= got <= upper
-    if upper < INF:
+    if upper < INF and value != 0:  # 0 is counted to one side
         (mirrored,) = functions["backward"]([-value], -upper, -lower)
         assert mirrored == -got
         log_jac = functions["log_jac_det"](np.clip([value], -700, 700), lower, upper)
@@ -118,7 +119,7 @@ def interior():
 @given(floats, floats, st.one_of(floats, st.just(INF)))
 @example(0.0, 0.0, 1e-323)
 @example(0.0, 1.0, 1.0 + 2**-51)
-@example(1e308, -1.7e308, 1.7e308)
+@example(1e308, -8e307, 8e307)
 @example(0.0, 0.0, INF)
 @example(0.0, -1e-320, 1e-310)
 def test_interior_point_is_strictly_inside(interior, point, low, high):
