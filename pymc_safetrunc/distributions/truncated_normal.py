@@ -15,6 +15,7 @@ from pytensor.graph.basic import Constant
 from pymc_safetrunc._upstream import default_transform, distribution_mean
 from pymc_safetrunc.distributions.interval import SafeInterval, interior_point
 from pymc_safetrunc.math import (
+    as_argument,
     truncated_normal_icdf,
     truncated_normal_logcdf,
     truncated_normal_logpdf,
@@ -83,10 +84,10 @@ class TruncatedNormal(pm.TruncatedNormal):
     def dist(cls, mu=0, sigma=None, *, tau=None, lower=None, upper=None, **kwargs):
         """Make an unnamed TruncatedNormal, as in `pymc.Distribution.dist`."""
         _, sigma = get_tau_sigma(tau=tau, sigma=sigma)
-        lower = pt.as_tensor_variable(-np.inf if lower is None else lower)
-        upper = pt.as_tensor_variable(np.inf if upper is None else upper)
+        lower = as_argument(-np.inf if lower is None else lower)
+        upper = as_argument(np.inf if upper is None else upper)
         refuse_empty_interval(lower, upper)
-        mu = pt.as_tensor_variable(mu)
+        mu = as_argument(mu)
         return super(pm.TruncatedNormal, cls).dist([mu, sigma, lower, upper], **kwargs)
 
     def support_point(rv, size, mu, sigma, lower, upper):  # noqa: D102

@@ -53,11 +53,14 @@ def distance(x, origin, sigma):
     """(x - origin)/sigma, kept apart from fastmath, which would reorder its neighbours into it.
 
     By the inverse of sigma, which is computed once where sigma is a scalar; by division where the
-    inverse would overflow or lose digits.
+    inverse would overflow or lose digits, and of halves where x - origin may overflow though the
+    quotient does not.
     """
     if SMALLEST_SCALE < sigma < LARGEST_SCALE:
         return (x - origin) * (1.0 / sigma)
-    return (x - origin) / sigma
+    if sigma < 1.0:
+        return (x - origin) / sigma
+    return (0.5 * x - 0.5 * origin) / (0.5 * sigma)
 
 
 @kernel
@@ -106,7 +109,7 @@ def one_sided(mu, sigma, bound, side):
 def middle_of(lower, upper, sigma):
     """The midpoint rounded to a float, and how far it really is from there, in sigmas."""
     middle = lower + 0.5 * (upper - lower)
-    return middle, distance(0.5 * (upper - middle), 0.5 * (middle - lower), sigma)
+    return middle, 0.5 * distance(upper - middle, middle - lower, sigma)
 
 
 @kernel
@@ -156,7 +159,7 @@ def two_sided(mu, sigma, lower, upper):
             m2 = (m2 - rho * (2.0 * s1 * s2 + d * (2.0 * s1 + d))) * inverse
             hazard *= inverse
         near = distance(hazard, 0.0, sigma)
-        far = e * near
+        far = distance(e * hazard, 0.0, sigma)  # 0, not 0 * inf, where near overflows
         relative = hazard
     else:
         near = density(a)

@@ -91,13 +91,13 @@ class LogDensity(KernelOp):
         """Derivatives -(x - mu)/sigma^2, s/sigma, s (2 kappa + s)/sigma and -1."""
         x, mu, sigma, anchor, _ = inputs
         (cotangent,) = cotangents
-        step = cotangent / sigma
         s = distance(x, anchor, sigma)
         kappa = distance(anchor, mu, sigma)
+        # divided by `distance`: 1/sigma may overflow, and is 0 * inf where x is mu
         return [
-            -step * distance(x, mu, sigma),
-            step * s,
-            step * s * (2 * kappa + s),
+            -cotangent * distance(distance(x, mu, sigma), 0, sigma),
+            cotangent * distance(s, 0, sigma),
+            cotangent * distance(s * (2 * kappa + s), 0, sigma),
             DisconnectedType()(),
             -cotangent,
         ]

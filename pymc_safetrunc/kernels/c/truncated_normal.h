@@ -82,7 +82,8 @@ SAFETRUNC_FUNCTION double safetrunc_distance(double x, double origin, double sig
 {
     if (SAFETRUNC_SMALLEST_SCALE < sigma && sigma < SAFETRUNC_LARGEST_SCALE)
         return (x - origin) * (1.0 / sigma);
-    return (x - origin) / sigma;
+    if (sigma < 1.0) return (x - origin) / sigma;
+    return (0.5 * x - 0.5 * origin) / (0.5 * sigma);
 }
 
 SAFETRUNC_FUNCTION double safetrunc_log_mass_from(double density_at_anchor, double relative,
@@ -152,7 +153,7 @@ SAFETRUNC_FUNCTION double safetrunc_middle_of(double lower, double upper, double
                                               double *offset)
 {
     double middle = lower + 0.5 * (upper - lower);
-    *offset = safetrunc_distance(0.5 * (upper - middle), 0.5 * (middle - lower), sigma);
+    *offset = 0.5 * safetrunc_distance(upper - middle, middle - lower, sigma);
     return middle;
 }
 
@@ -210,7 +211,7 @@ SAFETRUNC_FUNCTION void safetrunc_two_sided(double mu, double sigma, double lowe
             hazard *= inverse;
         }
         near = safetrunc_distance(hazard, 0.0, sigma);
-        far = e * near;
+        far = safetrunc_distance(e * hazard, 0.0, sigma);
         relative = hazard;
     } else {
         double r[2], mass = 1.0;
