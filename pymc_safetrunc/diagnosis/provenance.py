@@ -1,0 +1,377 @@
+"""Which operation made the value: walk back from a non-finite output, one element at a time.
+
+At a node whose operands (at this element) are finite the walk ends: this operation made it.
+A Switch leads to the branch it takes. An infinity or NaN that comes from the user's data, from
+a constant or from the point itself ends the walk at its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from pymc.logprob.utils import CheckParameterValue
+from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.ifelse import IfElse
+from pytensor.raise_op import CheckAndRaise
+from pytensor.scalar import Switch
+from pytensor.scan.op import Scan
+from pytensor.tensor.elemwise import CAReduce, Elemwise
+from pytensor.tensor.math import Dot
+
+from pymc_safetrunc.diagnosis.evaluation import Evaluation
+from pymc_safetrunc.diagnosis.expression import Namer, number
+from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from
+from pymc_safetrunc.diagnosis.scalars import scalar_program
+
+__all__ = ["Operand", "Origin", "Step", "trace"]
+
+Index = tuple[int, ...]
+# "operation": made from finite operands; "input": the user's data, or the point; "literal": a
+# number written in the graph; "check": a parameter check of PyMC that does not hold
+End = Literal["operation", "input", "literal", "check"]
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One operand of an operation, at the element that is looked at."""
+
+    text: str
+    value: Any
+    variable: Variable
+    constant: bool
+    scope: dict[Variable, Variable] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Step:
+    """An operation on the way from the output to the origin."""
+
+    op: Any
+    node: Apply
+    operands: tuple[Operand, ...]
+    value: Any
+    index: Index
+    shape: tuple[int, ...]
+    expression: str
+    followed: int | None = None
+    tensor: Variable | None = None
+    moved: bool = False
+
+    @property
+    def operation(self) -> str:
+        return type(self.op).__name__
+
+    def made_nan_from_infinity(self) -> bool:
+        """Whether the operation turned an infinite operand into a NaN."""
+        return (
+            self.followed is not None
+            and bool(np.any(np.isnan(self.value)))
+            and not np.any(np.isnan(self.operands[self.followed].value))
+        )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a non-finite value comes from."""
+
+    step: Step | None
+    end: End
+    source: str | None = None
+    source_index: Index | None = None
+    source_value: Any = None
+    index: Index | None = None
+    path: tuple[Step, ...] = ()
+    message: str = ""
+
+
+def trace(evaluation: Evaluation, output: Variable, namer: Namer) -> Origin:
+    """Origin of the first non-finite element of an output."""
+    index = first_bad(evaluation.value(output))
+    assert index is not None
+    walk = _Walk(evaluation, namer)
+    path, end, leaf = walk.back(output, index)
+    return _origin(path, end, leaf, evaluation)
+
+
+def first_bad(value: Any, nan_first: bool = True) -> Index | None:
+    """Index of the first NaN, or else of the first infinity; None when all is finite."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fc":
+        return None
+    tests: list[Callable] = [np.isnan, np.isinf] if nan_first else [np.isinf, np.isnan]
+    for test in tests:
+        mask = test(array)
+        if mask.any():
+            return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), array.shape))
+    return None
+
+
+def _is_bad(value: Any) -> bool:
+    array = np.asarray(value)
+    return array.dtype.kind in "fc" and not bool(np.isfinite(array).all())
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    variable: Variable | None
+    index: Index | None
+    name: str | None
+    value: Any
+    message: str = ""
+
+
+class _Walk:
+    def __init__(self, evaluation: Evaluation, namer: Namer):
+        self.evaluation = evaluation
+        self.namer = namer
+
+    def back(self, variable: Variable, index: Index) -> tuple[list[Step], End, _Leaf | None]:
+        """Steps from a bad element to its origin, the kind of end, and the leaf if one."""
+        path: list[Step] = []
+        while True:
+            node = variable.owner
+            if node is None:
+                value = np.asarray(self.evaluation.value(variable))[index]
+                name = self.namer.labels.get(variable, variable.name)
+                literal = isinstance(variable, Constant) and not name
+                leaf = _Leaf(variable, index, name, value)
+                return path, "literal" if literal else "input", leaf
+            if isinstance(node.op, Elemwise):
+                steps, end, following = self._elementwise(node, variable, index)
+                path += steps
+                if following is None:
+                    return path, end, None
+                if isinstance(following, list):
+                    tail, end, leaf = self._best(following)
+                    return path + tail, end, leaf
+                variable, index = following
+                continue
+            arguments = [self.evaluation.value(x) for x in node.inputs]
+            if is_movement(node) or is_increment(node):
+                origin = moved_from(node, variable, index, arguments)
+                if origin is not None:
+                    path.append(self._moved(node, variable, index))
+                    variable, index = node.inputs[origin[0]], origin[1]
+                    continue
+            if isinstance(node.op, CheckParameterValue) and not all(
+                np.all(condition) for condition in arguments[1:]
+            ):
+                path.append(self._step(node, variable, index, arguments, None))
+                return path, "check", _Leaf(None, None, None, None, node.op.msg)
+            if isinstance(node.op, CheckAndRaise):
+                variable = node.inputs[0]
+                continue
+            if isinstance(node.op, IfElse):
+                half = node.op.n_outs
+                chosen = 1 + node.outputs.index(variable) + (0 if arguments[0] else half)
+                variable = node.inputs[chosen]
+                continue
+            if isinstance(node.op, Scan):
+                from pymc_safetrunc.diagnosis.loops import walk_into_scan
+
+                found = walk_into_scan(node, variable, index, arguments, self.namer)
+                if found is not None:
+                    step, origin_of = found
+                    path.append(step)
+                    if origin_of is None:
+                        return path, "operation", None
+                    position = origin_of
+                    bad = first_bad(arguments[position])
+                    if bad is not None:
+                        tail, end, leaf = self.back(node.inputs[position], bad)
+                        return path + tail, end, leaf
+                    return path, "operation", None
+            position, bad = self._bad_argument(node, index, arguments, variable)
+            path.append(self._step(node, variable, index, arguments, position))
+            if position is None:
+                return path, "operation", None
+            variable, index = node.inputs[position], bad
+
+    def _elementwise(self, node, variable, index):
+        """Walk inside the scalar graph of an Elemwise at one element."""
+        program = scalar_program(node)
+        values_in = []
+        places = []
+        for tensor in node.inputs:
+            array = np.asarray(self.evaluation.value(tensor))
+            place = tuple(0 if n == 1 else i for i, n in zip(index, array.shape, strict=True))
+            places.append(place)
+            values_in.append(np.asarray(array[place]))
+        values = program.evaluate(values_in)
+        scope = dict(zip(program.inputs, node.inputs, strict=True))
+        shape = np.shape(self.evaluation.value(variable))
+
+        def value_of(scalar):
+            return scalar.data if isinstance(scalar, Constant) else values[scalar]
+
+        scalar = program.outputs[node.outputs.index(variable)]
+        steps: list[Step] = []
+        while True:
+            if scalar in scope:
+                position = program.inputs.index(scalar)
+                return steps, None, (node.inputs[position], places[position])
+            if scalar.owner is None:
+                return steps, "literal", None
+            inner = scalar.owner
+            operands = tuple(
+                Operand(
+                    self.namer.text(x, scope=scope),
+                    value_of(x),
+                    scope.get(x, x),
+                    isinstance(scope.get(x, x), Constant),
+                    scope,
+                )
+                for x in inner.inputs
+            )
+            choices = _choices(inner.op, operands, value_of(scalar))
+            step = Step(
+                inner.op,
+                inner,
+                operands,
+                value_of(scalar),
+                index,
+                shape,
+                self._expression(self.namer.apply(inner, scope=scope), operands, value_of(scalar)),
+                choices[0] if choices else None,
+                variable,
+            )
+            steps.append(step)
+            if not choices:
+                return steps, "operation", None
+            if len(choices) > 1 and step.made_nan_from_infinity():
+                ends = [
+                    self._scalar_leaf(inner.inputs[c], scope, places, program) for c in choices
+                ]
+                if all(end is not None for end in ends):
+                    return steps, None, ends
+            scalar = inner.inputs[choices[0]]
+
+    @staticmethod
+    def _scalar_leaf(scalar, scope, places, program):
+        if scalar not in scope:
+            return None
+        return scope[scalar], places[program.inputs.index(scalar)]
+
+    def _best(self, starts):
+        """Of several infinities that met in a NaN: the one the user's data holds comes first."""
+        ends = [self.back(variable, index) for variable, index in starts]
+        order = {"input": 0, "operation": 1, "check": 1, "literal": 2}
+        return min(ends, key=lambda found: order[found[1]])
+
+    def _bad_argument(self, node, index, arguments, variable):
+        """Operand of an array operation to follow: a NaN before an infinity."""
+        parts = list(arguments)
+        offsets: list[Callable[[Index], Index]] = [lambda i: i] * len(parts)
+        if isinstance(node.op, CAReduce):
+            array = np.asarray(arguments[0])
+            axes = node.op.axis if node.op.axis is not None else tuple(range(array.ndim))
+            kept = iter(index)
+            place = tuple(
+                slice(None) if d in axes else slice(i := next(kept), i + 1)
+                for d in range(array.ndim)
+            )
+            parts = [array[place]]
+            offsets = [
+                lambda found: tuple(
+                    i if s.start is None else s.start for i, s in zip(found, place, strict=True)
+                )
+            ]
+        elif isinstance(node.op, Dot) and np.ndim(arguments[0]) == 2:
+            left, right = (np.asarray(x) for x in arguments)
+            row = index[0]
+            parts = [left[row : row + 1], right]
+            offsets = [lambda found: (row, found[1]), lambda found: found]
+            if right.ndim == 2:
+                column = index[1]
+                parts[1] = right[:, column : column + 1]
+                offsets[1] = lambda found: (found[0], column)
+        bad = [(i, first_bad(part)) for i, part in enumerate(parts) if _is_bad(part)]
+        if not bad:
+            return None, None
+        with_nan = [(i, at) for i, at in bad if np.isnan(np.asarray(parts[i])[at])]
+        position, at = (with_nan or bad)[0]
+        return position, offsets[position](at)
+
+    def _step(self, node, variable, index, arguments, followed) -> Step:
+        operands = tuple(
+            Operand(self.namer.text(x), value, x, isinstance(x, Constant))
+            for x, value in zip(node.inputs, arguments, strict=True)
+        )
+        value = np.asarray(self.evaluation.value(variable))
+        return Step(
+            node.op,
+            node,
+            operands,
+            value[index],
+            index,
+            value.shape,
+            self._expression(self.namer.apply(node), operands, value[index]),
+            followed,
+            variable,
+        )
+
+    def _moved(self, node, variable, index) -> Step:
+        value = np.asarray(self.evaluation.value(variable))
+        return Step(
+            node.op, node, (), value[index], index, value.shape, "", None, variable, moved=True
+        )
+
+    @staticmethod
+    def _expression(text: str, operands: tuple[Operand, ...], value: Any) -> str:
+        known = dict.fromkeys(
+            f"{operand.text} = {number(operand.value)}"
+            for operand in operands
+            if not (operand.constant and np.ndim(operand.value) == 0)
+            or operand.text != number(operand.value)
+        )
+        where = ", ".join(known)
+        return f"{text} = {number(value)}" + (f", where {where}" if where else "")
+
+
+def _choices(op: Any, operands: tuple[Operand, ...], value: Any) -> list[int]:
+    """Operands that the walk may follow, the best first."""
+    if isinstance(op, Switch):
+        chosen = 1 if operands[0].value else 2
+        return [chosen] if _is_bad(operands[chosen].value) else []
+    bad = [i for i, operand in enumerate(operands) if _is_bad(operand.value)]
+    nans = [i for i in bad if np.isnan(operands[i].value)]
+    infinities = [i for i in bad if i not in nans]
+    return nans[:1] or infinities if np.isnan(value) else infinities or nans
+
+
+def _origin(path: list[Step], end: End, leaf: _Leaf | None, evaluation: Evaluation) -> Origin:
+    steps = [step for step in path if not step.moved]
+    step = steps[-1] if steps else None
+    if end in ("input", "literal"):
+        pivots = [s for s in steps if s.made_nan_from_infinity()]
+        step = pivots[-1] if pivots else step
+    origin = Origin(step, end, index=_observation(path, step, evaluation), path=tuple(steps))
+    if leaf is not None:
+        origin = replace(
+            origin,
+            source=leaf.name,
+            source_index=leaf.index,
+            source_value=leaf.value,
+            message=leaf.message,
+        )
+    return origin
+
+
+def _observation(path: list[Step], step: Step | None, evaluation: Evaluation) -> Index | None:
+    """Index of the origin's element; for a scalar operation that of the entry it went into.
+
+    A scalar that spoils every entry of what it goes into has no index.
+    """
+    if step is None:
+        return None
+    if step.index and np.prod(step.shape) > 1:
+        return step.index
+    start = next(i for i, s in enumerate(path) if s is step)
+    for candidate in reversed(path[:start]):
+        if candidate.index and np.prod(candidate.shape) > 1 and candidate.tensor is not None:
+            entries = np.asarray(evaluation.value(candidate.tensor))
+            return candidate.index if np.isfinite(entries).any() else None
+    return None

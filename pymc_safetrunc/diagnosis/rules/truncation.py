@@ -1,0 +1,2 @@
+"""Patterns of truncated distributions, recognised by PyMC's own Op types."""
+RULES = ()
