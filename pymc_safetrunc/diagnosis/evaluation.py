@@ -6,6 +6,7 @@ Fused loops run in blocks: an array exists only where the compiled function has 
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,29 +18,19 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import toposort
+from pytensor.scan.op import Scan
 
+from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
+from pymc_safetrunc.diagnosis.loops import run_scan
 from pymc_safetrunc.diagnosis.scalars import is_elementwise, scalar_program
 
-__all__ = ["Evaluation", "OperationFailed", "OutOfTime"]
+__all__ = ["Evaluation", "evaluate_node"]
 
 # Elements a fused loop handles at a time: small enough for 100 temporaries to stay below 8 MB,
 # large enough for NumPy's overhead of about a microsecond a call not to show.
 BLOCK = 8192
 # Arrays below this many bytes are kept without counting.
 SMALL = 1 << 16
-
-
-class OutOfTime(Exception):
-    """The deadline passed during the evaluation."""
-
-
-class OperationFailed(Exception):
-    """An Op raised instead of returning a value."""
-
-    def __init__(self, node: Apply, error: Exception):
-        super().__init__(f"{type(node.op).__name__}: {error}")
-        self.node = node
-        self.error = error
 
 
 class Evaluation:
@@ -107,7 +98,9 @@ class Evaluation:
             raise OperationFailed(node, self._failed[node])
         arguments = [self.value(variable) for variable in node.inputs]
         try:
-            results = evaluate_node(node, arguments)
+            results = evaluate_node(node, arguments, self.deadline)
+        except OutOfTime:
+            raise
         except Exception as error:
             self._failed[node] = error
             raise OperationFailed(node, error) from error
@@ -130,7 +123,9 @@ def _size(value: Any) -> int:
     return nbytes if nbytes > SMALL else 0
 
 
-def evaluate_node(node: Apply, arguments: Sequence[Any]) -> list[Any]:
+def evaluate_node(
+    node: Apply, arguments: Sequence[Any], deadline: float = math.inf
+) -> list[Any]:
     """Outputs of one Apply, computed by Python code."""
     if is_elementwise(node):
         return _evaluate_elementwise(node, [np.asarray(x) for x in arguments])
@@ -140,6 +135,8 @@ def evaluate_node(node: Apply, arguments: Sequence[Any]) -> list[Any]:
         if all(np.all(condition) for condition in conditions):
             return [value]
         return [np.full_like(value, -np.inf)]
+    if isinstance(node.op, Scan):
+        return run_scan(node, list(arguments), deadline)
     storage_map = {variable: [x] for variable, x in zip(node.inputs, arguments, strict=True)}
     storage_map |= {variable: [None] for variable in node.outputs}
     compute_map = {variable: [variable in node.inputs] for variable in storage_map}

@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 from pymc.model import Model
+from pytensor.graph.basic import Variable
+from pytensor.graph.fg import FunctionGraph
 
-from pymc_safetrunc.diagnosis.evaluation import Evaluation, OperationFailed, OutOfTime
+from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
+from pymc_safetrunc.diagnosis.evaluation import Evaluation
 from pymc_safetrunc.diagnosis.expression import Namer
 from pymc_safetrunc.diagnosis.factors import Factor, factors_of, model_data_bytes
 from pymc_safetrunc.diagnosis.point import resolve, shown
 from pymc_safetrunc.diagnosis.provenance import first_bad, trace
+from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs
 from pymc_safetrunc.diagnosis.rules import Case, recognise
 from pymc_safetrunc.findings import Diagnosis, Finding
 
@@ -116,7 +120,15 @@ def _examine(factor: Factor, model: Model, values, budget: int, deadline: float)
         if bad is None:
             continue
         origin = trace(evaluation, output, namer)
-        case = Case(factor, quantity, variable, float(value[bad]), origin)
+        case = Case(
+            factor,
+            quantity,
+            variable,
+            float(value[bad]),
+            origin,
+            tuple(model.value_vars),
+            lambda expression: _value_at(expression, model, inputs, deadline),
+        )
         match = recognise(case)
         step = origin.step
         findings.append(
@@ -129,12 +141,24 @@ def _examine(factor: Factor, model: Model, values, budget: int, deadline: float)
                 quantity=quantity,
                 operation=step.operation if step else None,
                 expression=step.expression if step else None,
-                index=origin.index,
-                source=origin.source,
+                index=match.index or origin.index,
+                source=match.source or origin.source,
                 remedy=match.remedy,
             )
         )
     return findings
+
+
+def _value_at(expression: Variable, model: Model, inputs, deadline: float) -> np.ndarray | None:
+    """Value of an expression of the model's random variables at the point."""
+    (replaced,) = model.replace_rvs_by_values([expression])
+    fgraph = FunctionGraph(outputs=[replaced], clone=True, copy_inputs=False)
+    inline_inner_graphs(fgraph)
+    try:
+        evaluation = Evaluation(fgraph, inputs, SMALLEST_BUDGET, deadline)
+        return np.asarray(evaluation.value(fgraph.outputs[0]))
+    except OperationFailed:
+        return None
 
 
 def _failed(factor, quantity, variable, failure: OperationFailed, namer: Namer) -> Finding:

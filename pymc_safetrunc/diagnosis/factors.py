@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,19 +11,14 @@ import pytensor
 import pytensor.tensor as pt
 from pymc.model import Model
 from pymc.pytensorf import rewrite_pregrad
-from pytensor.compile.builders import OpFromGraph
-from pytensor.compile.mode import optdb
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.gradient import DisconnectedInputError, NullTypeGradError
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
-from pytensor.graph.rewriting.basic import GraphRewriter
-from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.graph.traversal import ancestors, graph_inputs
 from pytensor.tensor.type import TensorType
 
-from pymc_safetrunc._upstream import inline_ofg_node
+from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter
 
 __all__ = ["Factor", "factors_of", "model_data_bytes"]
 
@@ -81,14 +75,14 @@ def _factor(model, term, logp, inputs, labels, observed) -> Factor:
             continue
         try:
             gradient = pytensor.grad(total, value, disconnected_inputs="ignore")
-        except (NotImplementedError, NullTypeGradError, DisconnectedInputError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error)
+        except Exception as error:  # a user's Op may raise what it likes when differentiated
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             notes.append(f"{term.name}: no gradient with respect to {value.name} ({reason})")
             continue
         outputs["gradient", value.name] = pt.as_tensor(gradient, allow_xtensor_conversion=True)
     fgraph = FunctionGraph(outputs=list(outputs.values()), clone=True, copy_inputs=False)
-    _inline_inner_graphs(fgraph)
-    _rewriter().rewrite(fgraph)
+    inline_inner_graphs(fgraph)
+    rewriter().rewrite(fgraph)
     kind = (
         "free"
         if term in model.free_RVs
@@ -107,35 +101,6 @@ def _factor(model, term, logp, inputs, labels, observed) -> Factor:
         observed=observed,
         notes=notes,
     )
-
-
-@lru_cache(maxsize=1)
-def _rewriter() -> GraphRewriter:
-    """Rewrites of a compiled function that change its arithmetic, whatever the linker.
-
-    Left out are those that only exist for one linker (C code, BLAS) or save memory (inplace).
-    """
-    return optdb.query(
-        RewriteDatabaseQuery(
-            include=["fast_run"],
-            exclude=["inplace", "cxx_only", "BlasOpt", "scan_make_inplace"],
-        )
-    )
-
-
-def _inline_inner_graphs(fgraph: FunctionGraph) -> None:
-    """Put the inner graph of every OpFromGraph in its place, so that the walk can enter it."""
-    while True:
-        nodes = [node for node in fgraph.toposort() if isinstance(node.op, OpFromGraph)]
-        if not nodes:
-            return
-        for node in reversed(nodes):
-            if node in fgraph.apply_nodes:
-                fgraph.replace_all(
-                    zip(node.outputs, inline_ofg_node(node), strict=True),
-                    reason="diagnosis",
-                    import_missing=True,
-                )
 
 
 def _user_arrays(model: Model, logps) -> tuple[dict[Constant, Variable], dict[Variable, str]]:

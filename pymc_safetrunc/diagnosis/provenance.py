@@ -8,7 +8,7 @@ a constant or from the point itself ends the walk at its name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,15 +16,18 @@ from pymc.logprob.utils import CheckParameterValue
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.ifelse import IfElse
 from pytensor.raise_op import CheckAndRaise
-from pytensor.scalar import Switch
+from pytensor.scalar import ScalarOp, Switch
 from pytensor.scan.op import Scan
 from pytensor.tensor.elemwise import CAReduce, Elemwise
 from pytensor.tensor.math import Dot
 
+from pymc_safetrunc.diagnosis.conditions import Condition, explain, explain_scalar
 from pymc_safetrunc.diagnosis.evaluation import Evaluation
 from pymc_safetrunc.diagnosis.expression import Namer, number
+from pymc_safetrunc.diagnosis.loops import first_inside
 from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from
-from pymc_safetrunc.diagnosis.scalars import scalar_program
+from pymc_safetrunc.diagnosis.scalars import ScalarProgram, scalar_program
+from pymc_safetrunc.diagnosis.zeros import Zero, zero_behind
 
 __all__ = ["Operand", "Origin", "Step", "trace"]
 
@@ -42,7 +45,6 @@ class Operand:
     value: Any
     variable: Variable
     constant: bool
-    scope: dict[Variable, Variable] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,11 @@ class Step:
     followed: int | None = None
     tensor: Variable | None = None
     moved: bool = False
+    inside: Inside | None = None
 
     @property
     def operation(self) -> str:
-        return type(self.op).__name__
+        return operation_name(self.op)
 
     def made_nan_from_infinity(self) -> bool:
         """Whether the operation turned an infinite operand into a NaN."""
@@ -85,15 +88,29 @@ class Origin:
     index: Index | None = None
     path: tuple[Step, ...] = ()
     message: str = ""
+    condition: Condition | None = None
+    zero: Zero | None = None
+
+
+def operation_name(op: Any) -> str:
+    """Class name of an Op; of the Op it applies along the last axes for a Blockwise."""
+    return type(getattr(op, "core_op", op)).__name__
 
 
 def trace(evaluation: Evaluation, output: Variable, namer: Namer) -> Origin:
     """Origin of the first non-finite element of an output."""
     index = first_bad(evaluation.value(output))
     assert index is not None
-    walk = _Walk(evaluation, namer)
+    walk = Walk(evaluation, namer)
     path, end, leaf = walk.back(output, index)
-    return _origin(path, end, leaf, evaluation)
+    origin = _origin(path, end, leaf, evaluation)
+    if origin.end == "operation" and (zero := zero_behind(walk, origin.step)) is not None:
+        if zero.absorbed is not None:  # a zero that stands for e**-inf: the infinity is the cause
+            tail, end, leaf = walk.back(*zero.absorbed)
+            if tail:
+                return _origin(path + tail, end, leaf, evaluation)
+        origin = replace(origin, zero=zero)
+    return origin
 
 
 def first_bad(value: Any, nan_first: bool = True) -> Index | None:
@@ -121,9 +138,67 @@ class _Leaf:
     name: str | None
     value: Any
     message: str = ""
+    condition: Condition | None = None
 
 
-class _Walk:
+@dataclass(frozen=True)
+class Inside:
+    """One element of an Elemwise: its scalar graph, with values."""
+
+    namer: Namer
+    tensor: Variable
+    index: Index
+    shape: tuple[int, ...]
+    program: ScalarProgram
+    values: dict[Variable, np.ndarray]
+    scope: dict[Variable, Variable]
+    places: dict[Variable, Index]
+
+    def value(self, scalar: Variable) -> Any:
+        return scalar.data if isinstance(scalar, Constant) else self.values[scalar]
+
+    def step(self, scalar: Variable) -> tuple[Step, list[int]]:
+        """Operation that made a scalar, and which of its operands the walk may follow."""
+        node = scalar.owner
+        assert node is not None
+        operands = tuple(
+            Operand(
+                self.namer.text(x, scope=self.scope),
+                self.value(x),
+                self.scope.get(x, x),
+                isinstance(self.scope.get(x, x), Constant),
+            )
+            for x in node.inputs
+        )
+        choices = _choices(node.op, operands, self.value(scalar))
+        text = self.namer.apply(node, scope=self.scope)
+        step = Step(
+            node.op,
+            node,
+            operands,
+            self.value(scalar),
+            self.index,
+            self.shape,
+            with_values(text, operands, self.value(scalar)),
+            choices[0] if choices else None,
+            self.tensor,
+            inside=self,
+        )
+        return step, choices
+
+
+def with_values(text: str, operands: tuple[Operand, ...], value: Any) -> str:
+    """Expression, its value and those of its operands."""
+    known = dict.fromkeys(
+        f"{operand.text} = {number(operand.value)}"
+        for operand in operands
+        if operand.text != number(operand.value)
+    )
+    where = ", ".join(known)
+    return f"{text} = {number(value)}" + (f", where {where}" if where else "")
+
+
+class Walk:
     def __init__(self, evaluation: Evaluation, namer: Namer):
         self.evaluation = evaluation
         self.namer = namer
@@ -142,6 +217,8 @@ class _Walk:
             if isinstance(node.op, Elemwise):
                 steps, end, following = self._elementwise(node, variable, index)
                 path += steps
+                if end == "literal" and isinstance(steps[-1].op, Switch):
+                    return self._switched(path, node, variable, index)
                 if following is None:
                     return path, end, None
                 if isinstance(following, list):
@@ -159,8 +236,7 @@ class _Walk:
             if isinstance(node.op, CheckParameterValue) and not all(
                 np.all(condition) for condition in arguments[1:]
             ):
-                path.append(self._step(node, variable, index, arguments, None))
-                return path, "check", _Leaf(None, None, None, None, node.op.msg)
+                return self._unmet(path, node, variable, index, arguments)
             if isinstance(node.op, CheckAndRaise):
                 variable = node.inputs[0]
                 continue
@@ -169,91 +245,83 @@ class _Walk:
                 chosen = 1 + node.outputs.index(variable) + (0 if arguments[0] else half)
                 variable = node.inputs[chosen]
                 continue
-            if isinstance(node.op, Scan):
-                from pymc_safetrunc.diagnosis.loops import walk_into_scan
-
-                found = walk_into_scan(node, variable, index, arguments, self.namer)
-                if found is not None:
-                    step, origin_of = found
-                    path.append(step)
-                    if origin_of is None:
-                        return path, "operation", None
-                    position = origin_of
-                    bad = first_bad(arguments[position])
-                    if bad is not None:
-                        tail, end, leaf = self.back(node.inputs[position], bad)
-                        return path + tail, end, leaf
+            if isinstance(node.op, Scan) and (found := first_inside(node, arguments, self.namer)):
+                path.append(found.step)
+                if found.argument is None:
                     return path, "operation", None
+                variable = node.inputs[found.argument]
+                index = first_bad(arguments[found.argument])
+                continue
             position, bad = self._bad_argument(node, index, arguments, variable)
             path.append(self._step(node, variable, index, arguments, position))
             if position is None:
                 return path, "operation", None
             variable, index = node.inputs[position], bad
 
-    def _elementwise(self, node, variable, index):
-        """Walk inside the scalar graph of an Elemwise at one element."""
+    def inside(self, node: Apply, variable: Variable, index: Index) -> Inside:
+        """Scalar graph of an Elemwise with its values at one element."""
         program = scalar_program(node)
-        values_in = []
-        places = []
-        for tensor in node.inputs:
-            array = np.asarray(self.evaluation.value(tensor))
-            place = tuple(0 if n == 1 else i for i, n in zip(index, array.shape, strict=True))
-            places.append(place)
-            values_in.append(np.asarray(array[place]))
-        values = program.evaluate(values_in)
-        scope = dict(zip(program.inputs, node.inputs, strict=True))
-        shape = np.shape(self.evaluation.value(variable))
+        arrays = [np.asarray(self.evaluation.value(tensor)) for tensor in node.inputs]
+        places = [
+            tuple(0 if n == 1 else i for i, n in zip(index, array.shape, strict=True))
+            for array in arrays
+        ]
+        arguments = [
+            np.asarray(array[place]) for array, place in zip(arrays, places, strict=True)
+        ]
+        return Inside(
+            self.namer,
+            variable,
+            index,
+            np.shape(self.evaluation.value(variable)),
+            program,
+            program.evaluate(arguments),
+            dict(zip(program.inputs, node.inputs, strict=True)),
+            dict(zip(program.inputs, places, strict=True)),
+        )
 
-        def value_of(scalar):
-            return scalar.data if isinstance(scalar, Constant) else values[scalar]
-
-        scalar = program.outputs[node.outputs.index(variable)]
+    def _elementwise(self, node, variable, index):
+        """Walk through the scalar graph of an Elemwise at one element."""
+        inside = self.inside(node, variable, index)
+        scalar = inside.program.outputs[node.outputs.index(variable)]
         steps: list[Step] = []
         while True:
-            if scalar in scope:
-                position = program.inputs.index(scalar)
-                return steps, None, (node.inputs[position], places[position])
+            if scalar in inside.scope:
+                return steps, None, (inside.scope[scalar], inside.places[scalar])
             if scalar.owner is None:
                 return steps, "literal", None
             inner = scalar.owner
-            operands = tuple(
-                Operand(
-                    self.namer.text(x, scope=scope),
-                    value_of(x),
-                    scope.get(x, x),
-                    isinstance(scope.get(x, x), Constant),
-                    scope,
-                )
-                for x in inner.inputs
-            )
-            choices = _choices(inner.op, operands, value_of(scalar))
-            step = Step(
-                inner.op,
-                inner,
-                operands,
-                value_of(scalar),
-                index,
-                shape,
-                self._expression(self.namer.apply(inner, scope=scope), operands, value_of(scalar)),
-                choices[0] if choices else None,
-                variable,
-            )
+            step, choices = inside.step(scalar)
             steps.append(step)
             if not choices:
                 return steps, "operation", None
             if len(choices) > 1 and step.made_nan_from_infinity():
-                ends = [
-                    self._scalar_leaf(inner.inputs[c], scope, places, program) for c in choices
-                ]
-                if all(end is not None for end in ends):
-                    return steps, None, ends
+                starts = [inner.inputs[choice] for choice in choices]
+                if all(start in inside.scope for start in starts):
+                    return steps, None, [(inside.scope[x], inside.places[x]) for x in starts]
             scalar = inner.inputs[choices[0]]
 
-    @staticmethod
-    def _scalar_leaf(scalar, scope, places, program):
-        if scalar not in scope:
-            return None
-        return scope[scalar], places[program.inputs.index(scalar)]
+    def _switched(self, path, node, variable, index):
+        """A Switch chose a literal: because of a condition, or because a NaN compares False."""
+        inside = self.inside(node, variable, index)
+        condition = explain_scalar(self, inside, path[-1].node.inputs[0])
+        return self._because(path, condition, "literal", "")
+
+    def _unmet(self, path, node, variable, index, arguments):
+        """A parameter check of PyMC does not hold."""
+        failed = next(i for i, x in enumerate(arguments) if i and not np.all(x))
+        path.append(self._step(node, variable, index, arguments, None))
+        at = tuple(int(i[0]) for i in np.nonzero(~np.atleast_1d(arguments[failed])))
+        condition = explain(self, node.inputs[failed], at[: np.ndim(arguments[failed])])
+        return self._because(path, condition, "check", node.op.msg)
+
+    def _because(self, path, condition, end, message):
+        if condition is None:
+            return path, end, _Leaf(None, None, None, None, message)
+        if condition.nan is not None:
+            tail, end, leaf = self.back(*condition.nan)
+            return path + condition.steps + tail, end, leaf
+        return path, end, _Leaf(None, None, None, None, message, condition)
 
     def _best(self, starts):
         """Of several infinities that met in a NaN: the one the user's data holds comes first."""
@@ -308,7 +376,7 @@ class _Walk:
             value[index],
             index,
             value.shape,
-            self._expression(self.namer.apply(node), operands, value[index]),
+            with_values(self.namer.apply(node), operands, value[index]),
             followed,
             variable,
         )
@@ -318,17 +386,6 @@ class _Walk:
         return Step(
             node.op, node, (), value[index], index, value.shape, "", None, variable, moved=True
         )
-
-    @staticmethod
-    def _expression(text: str, operands: tuple[Operand, ...], value: Any) -> str:
-        known = dict.fromkeys(
-            f"{operand.text} = {number(operand.value)}"
-            for operand in operands
-            if not (operand.constant and np.ndim(operand.value) == 0)
-            or operand.text != number(operand.value)
-        )
-        where = ", ".join(known)
-        return f"{text} = {number(value)}" + (f", where {where}" if where else "")
 
 
 def _choices(op: Any, operands: tuple[Operand, ...], value: Any) -> list[int]:
@@ -356,6 +413,7 @@ def _origin(path: list[Step], end: End, leaf: _Leaf | None, evaluation: Evaluati
             source_index=leaf.index,
             source_value=leaf.value,
             message=leaf.message,
+            condition=leaf.condition,
         )
     return origin
 
@@ -367,6 +425,8 @@ def _observation(path: list[Step], step: Step | None, evaluation: Evaluation) ->
     """
     if step is None:
         return None
+    if not isinstance(step.node.op, ScalarOp | Elemwise | CAReduce | Dot | Scan):
+        return None  # a matrix operation spoils what it likes
     if step.index and np.prod(step.shape) > 1:
         return step.index
     start = next(i for i, s in enumerate(path) if s is step)

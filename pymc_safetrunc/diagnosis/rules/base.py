@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from pytensor.graph.basic import Variable
+
 from pymc_safetrunc.diagnosis.factors import Factor
 from pymc_safetrunc.diagnosis.provenance import Origin
 from pymc_safetrunc.findings import Severity
@@ -15,13 +18,19 @@ __all__ = ["Case", "Match", "Rule", "recognise"]
 
 @dataclass(frozen=True)
 class Case:
-    """One non-finite log-density or gradient, traced to its origin."""
+    """One non-finite log-density or gradient, traced to its origin.
+
+    `evaluate` gives the value that an expression of the model has at the point, or None when it
+    has none.
+    """
 
     factor: Factor
     quantity: Literal["logp", "gradient"]
     variable: str | None
     value: float
     origin: Origin
+    value_vars: tuple[Variable, ...]
+    evaluate: Callable[[Variable], np.ndarray | None]
 
     @property
     def subject(self) -> str:
@@ -39,6 +48,9 @@ class Match:
     message: str
     remedy: str | None = None
     severity: Severity = "error"
+    # where the rule knows better than the walk
+    source: str | None = None
+    index: tuple[int, ...] | None = None
 
 
 Rule = Callable[[Case], Match | None]
