@@ -127,10 +127,12 @@ def _examine(factor: Factor, model: Model, values, budget: int, deadline: float)
             float(value[bad]),
             origin,
             tuple(model.value_vars),
+            not any(f.quantity == "logp" for f in findings),
             lambda expression: _value_at(expression, model, inputs, deadline),
         )
         match = recognise(case)
         step = origin.step
+        mended = next((f.remedy for f in findings if f.quantity == "logp"), None)
         findings.append(
             Finding(
                 rule=match.rule,
@@ -143,7 +145,8 @@ def _examine(factor: Factor, model: Model, values, budget: int, deadline: float)
                 expression=step.expression if step else None,
                 index=match.index or origin.index,
                 source=match.source or origin.source,
-                remedy=match.remedy,
+                # what mends the log-density mends its gradients
+                remedy=mended or match.remedy,
             )
         )
     return findings

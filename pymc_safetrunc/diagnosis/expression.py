@@ -15,7 +15,7 @@ from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 from pymc_safetrunc.diagnosis.movement import is_movement
 from pymc_safetrunc.diagnosis.scalars import scalar_program
 
-__all__ = ["Namer", "number"]
+__all__ = ["Namer", "number", "plain"]
 
 # symbol and binding strength, as in Python
 _INFIX = {
@@ -54,6 +54,11 @@ def number(value: Any) -> str:
     return f"{scalar:.6g}"
 
 
+def plain(name: str) -> str:
+    """Name without line breaks and other control characters, fit for a comment in code."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 class Namer:
     """Text for variables, with the names that the user gave."""
 
@@ -62,7 +67,7 @@ class Namer:
 
     def leaf(self, variable: Variable) -> str:
         if name := self.labels.get(variable, variable.name):
-            return name
+            return plain(name)
         if isinstance(variable, Constant):
             data = np.asarray(variable.data)
             return number(data) if data.ndim == 0 or data.size == 1 and data.size else "constant"
@@ -86,7 +91,7 @@ class Namer:
     def _fitted(self, variable, depth, scope) -> tuple[str, int]:
         while True:
             text, strength = self._text(variable, depth, scope)
-            if len(text) <= OPERAND_WIDTH or depth <= 1:
+            if depth <= 1 or (len(text) <= OPERAND_WIDTH and text.count("…") <= 2):
                 return text, strength
             depth -= 1
 

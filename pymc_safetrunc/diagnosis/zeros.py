@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,11 +27,12 @@ class Zero:
     """A zero, followed back.
 
     `underflow` is the operation whose value was too small for a float, `root` says whether a
-    square root was met on the way; `absorbed` is the -inf for which an exponential gave 0.
+    square root was met on the way, `switched` whether a Switch chose it; `absorbed` is the -inf for which an exponential gave 0.
     """
 
     underflow: Step | None = None
     root: bool = False
+    switched: bool = False
     absorbed: tuple[Variable, tuple[int, ...]] | None = None
 
 
@@ -41,21 +42,25 @@ def zero_behind(walk: Walk, step: Step | None) -> Zero | None:
         return None
     inside = step.inside
     zeros = [x for x in reversed(step.node.inputs) if _is_zero(inside.value(x))]
-    return _follow(walk, inside, zeros[0]) if zeros else None
+    found = [_follow(walk, inside, x) for x in zeros]
+    if not found:
+        return None
+    # of 0 / 0 the denominator tells the story, but a Switch above it is worth knowing
+    return replace(found[0], switched=any(zero.switched for zero in found))
 
 
 def _follow(walk, inside, scalar) -> Zero:
-    root = False
+    root = switched = False
     while True:
         if scalar in inside.scope:
             found = _into_tensor(walk, inside.scope[scalar], inside.places[scalar])
             if found is None:
-                return Zero(root=root)
+                return Zero(root=root, switched=switched)
             inside, scalar = found
             continue
         node = scalar.owner
         if node is None:
-            return Zero(root=root)
+            return Zero(root=root, switched=switched)
         root = root or isinstance(node.op, Sqrt)
         if isinstance(node.op, _UNDERFLOWS):
             step, choices = inside.step(scalar)
@@ -64,11 +69,12 @@ def _follow(walk, inside, scalar) -> Zero:
                 return Zero(root=root, absorbed=(inside.scope[operand], inside.places[operand]))
             return Zero(underflow=None if choices else step, root=root)
         if isinstance(node.op, Switch):
+            switched = True
             scalar = node.inputs[1 if inside.value(node.inputs[0]) else 2]
             continue
         zeros = [x for x in node.inputs if _is_zero(inside.value(x))]
         if not zeros or not (isinstance(node.op, (*_KEEPS_ZERO, Mul)) or len(zeros) > 1):
-            return Zero(root=root)
+            return Zero(root=root, switched=switched)
         scalar = zeros[0]
 
 

@@ -65,33 +65,35 @@ def infinite_bound_for_one_observation():
     pm.TruncatedNormal("V", 0, s, lower=0, upper=up, observed=[0.5, 1.5, 2.5])
 
 
-@sick("V", "TrueDiv", quantity="gradient", variable="s_log__", rule="runtime-infinite-bound")
+@sick("V", "TrueDiv", quantity="gradient", variable="s_log__", source="rate",
+      rule="runtime-infinite-bound")
 def infinite_bound_computed():
     s = pm.InverseGamma("s", 2, 3)
     rate = pm.Data("rate", 0.0)
     pm.TruncatedNormal("V", 0, s, lower=0, upper=1 / rate, observed=[0.5, 1.5])  # 1 / 0
 
 
-@sick("c", "Mul", source="low", rule="runtime-infinite-bound")
+@sick("c", "Mul", quantity="gradient", variable="b_log__", source="low",
+      rule="runtime-infinite-bound")
 def infinite_bound_of_a_truncated_cauchy():
     b = pm.HalfNormal("b")
     low = pm.Data("low", -inf)
     pm.Truncated("c", pm.Cauchy.dist(0, b), lower=low, upper=3.0, observed=[0.5, 1.5])
 
 
-@sick("g", "Log", rule="equal-cdfs")
+@sick("g", "Log1mexp", index=(0,), rule="equal-cdfs")
 def truncated_gamma_in_its_tail():
     a = pm.HalfNormal("a")
     pm.Truncated("g", pm.Gamma.dist(1 + a, 1), lower=50, upper=60, observed=[51.0, 55.0])
 
 
-@sick("n", "Log", rule="equal-cdfs")
+@sick("n", "Log1mexp", index=(0,), rule="equal-cdfs")
 def truncated_poisson_in_its_tail():
     mu = pm.HalfNormal("mu")
     pm.Truncated("n", pm.Poisson.dist(mu), lower=60, observed=[61, 64])  # 1 - cdf is 0
 
 
-@sick("g", "Log", index=(1,), rule="equal-cdfs")
+@sick("g", "Log1mexp", index=(1,), rule="equal-cdfs")
 def censored_gamma_beyond_its_tail():
     a = pm.HalfNormal("a")
     pm.Censored("g", pm.Gamma.dist(1 + a, 1), lower=None, upper=60.0, observed=[1.0, 60.0])
@@ -106,7 +108,7 @@ def observation_outside_the_bounds():
 # Mixtures and simplexes
 
 
-@sick("rest", "Log", rule="log-of-zero")
+@sick("rest", "Log1p", rule="log-of-zero")
 def mixture_weights_that_use_up_everything():
     w = pm.Uniform("w", 0, 1, shape=2)
     pm.Potential("rest", pt.log(1 - w.sum()))  # both start at 1/2
@@ -119,14 +121,14 @@ def category_without_probability():
     pm.Categorical("k", p=p, observed=[0, 2, 1])  # the third has probability 0
 
 
-@sick("shares", "Exp", rule="exp-overflow")
+@sick("shares", "Exp", rule="exp-overflow", index=(1,))
 def softmax_by_hand():
     eta = pm.Normal("eta", shape=3, initval=np.array([1.0, 900.0, 3.0]))
     e = pt.exp(eta)  # e**900 is inf
     pm.Potential("shares", (e / e.sum())[1])
 
 
-@sick("mix", "Log", rule="log-of-zero", index=(1,))
+@sick("mix", "Log", rule="log-of-underflow", index=(1,))
 def log_of_a_sum_of_densities():
     m = pm.Normal("m")
     y = np.array([0.3, 60.0])  # e**(-60**2 / 2) underflows to 0
@@ -162,7 +164,8 @@ def gaussian_process_with_repeated_inputs():
 @sick("d", "Log", rule="log-of-zero")
 def determinant_of_a_singular_matrix():
     a = pm.Normal("a", initval=2.0)
-    pm.Potential("d", pt.log(a * 2.0 - 4.0))  # |a 2; 2 2|... written out: 0 at a = 2
+    matrix = pt.stack([pt.stack([a, 2.0]), pt.stack([2.0, 2.0])])  # at a = 2 its rows are equal
+    pm.Potential("d", pt.log(pt.linalg.det(matrix)))
 
 
 # Overflow and underflow
@@ -177,16 +180,30 @@ def poisson_with_an_unscaled_covariate():
 
 @sick("fit", "TrueDiv", rule="underflowed-scale", index=(0,))
 def scale_that_underflowed():
-    log_s = pm.Normal("log_s", initval=-800.0)
+    x = pm.Normal("x", initval=30.0)
     y = np.array([0.5, 1.5])
-    pm.Potential("fit", -0.5 * ((y / pt.exp(log_s)) ** 2))  # e**-800 is 0
+    scale = pt.exp(-(x**2)) + pt.exp(-2 * x**2)  # e**-900 is 0
+    pm.Potential("fit", -pt.abs(y / scale))
 
 
-@sick("diff", "Exp", rule="exp-overflow")
-def log_of_a_difference_of_exponentials():
-    a = pm.Normal("a", initval=800.0)
-    b = pm.Normal("b", initval=799.0)
-    pm.Potential("diff", pt.log(pt.exp(a) - pt.exp(b)))  # inf - inf; log_diff_exp is 799.5
+@sick("diff", "Sub", source="big", rule="inf-minus-inf")
+def difference_of_infinities():
+    x = pm.Normal("x", initval=1.0)
+    big = pm.Data("big", inf)
+    pm.Potential("diff", pt.gammaln(big + x) - pt.gammaln(big))
+
+
+@sick("mask", "Mul", source="w", rule="zero-times-inf")
+def infinite_weight_on_nothing():
+    x = pm.Normal("x", initval=0.0)
+    w = pm.Data("w", inf)
+    pm.Potential("mask", -w * pt.abs(x))  # inf * 0
+
+
+@sick("mask", "TrueDiv", quantity="gradient", variable="x", index=(1,), rule="masked-branch")
+def logarithm_behind_a_switch():
+    x = pm.Normal("x", shape=3, initval=np.array([1.0, 0.0, 2.0]))
+    pm.Potential("mask", pt.switch(x > 0, pt.log(x), 0.0).sum())  # 0 / 0 backwards
 
 
 @sick("growth", "Pow", rule="power-overflow")
@@ -217,7 +234,8 @@ def log_of_a_negative():
     pm.Potential("p", pt.log(x + offset))  # 1 - 3
 
 
-@sick("dist", "TrueDiv", quantity="gradient", variable="x", rule="sqrt-of-zero")
+@sick("dist", "TrueDiv", quantity="gradient", variable="x", index=(0,),
+      rule="sqrt-of-zero")
 def distance_at_its_kink():
     x = pm.Normal("x", shape=2, initval=np.zeros(2))
     pm.Potential("dist", -pt.sqrt((x**2).sum()))  # the gradient of a norm at 0 is 0 / 0
@@ -229,7 +247,7 @@ def root_of_a_negative():
     pm.Potential("root", pt.sqrt(1 - x))
 
 
-@sick("share", "TrueDiv", rule="zero-over-zero", index=(0,))
+@sick("share", "TrueDiv", rule="zero-over-zero")
 def share_of_nothing():
     x = pm.Normal("x", shape=2, initval=np.zeros(2))
     pm.Potential("share", x / x.sum())
@@ -281,18 +299,20 @@ def infinite_observation():
 @sick("y", "Mul", index=(2,), source="x", rule="nonfinite-data")
 def missing_covariate():
     b = pm.Normal("b")
-    x = pm.Data("x", [1.0, 2.0, np.nan])
+    x = pm.Data("x", [1.0, 2.0, 3.0])
+    x.set_value(np.array([1.0, 2.0, np.nan]))  # pm.Data refuses a NaN, pm.set_data does not
     pm.Normal("y", b * x, 1, observed=[0.0, 1.0, 2.0])
 
 
 @sick("y", "Dot", source="X", rule="nonfinite-data", index=(1,))
 def missing_covariate_in_a_matrix():
     b = pm.Normal("b", shape=2)
-    X = pm.Data("X", [[1.0, 2.0], [np.nan, 1.0], [0.0, 1.0]])
+    X = pm.Data("X", np.ones((3, 2)))
+    X.set_value(np.array([[1.0, 2.0], [np.nan, 1.0], [0.0, 1.0]]))
     pm.Normal("y", X @ b, 1, observed=[0.0, 1.0, 2.0])
 
 
-@sick("y", "Sub", source="nu", rule="nonfinite-data")
+@sick("y", "Add", source="nu", rule="inf-minus-inf")
 def infinite_degrees_of_freedom():
     s = pm.HalfNormal("s")
     nu = pm.Data("nu", inf)  # gammaln(inf) - gammaln(inf)
@@ -316,11 +336,36 @@ def index_out_of_range():
 # Loops and user Ops
 
 
-@sick("path", "Exp", rule="exp-overflow")
+@sick("path", "Exp", index=(3,), rule="exp-overflow")
 def recurrence_that_explodes():
     x0 = pm.Normal("x0", initval=1.0)
     xs = pytensor.scan(lambda x: pt.exp(x), outputs_info=[x0], n_steps=6, return_updates=False)
     pm.Potential("path", -xs[-1])
+
+
+@sick("y", "Log", index=(0,), rule="log-of-zero", source=None)
+def mixture_component_without_weight():
+    m = pm.Normal("m")
+    w = pm.Data("w", [0.0, 0.0])  # weights that sum to 0
+    pm.Potential("y", pm.math.logsumexp(pt.log(w) - 0.5 * (1.0 - m) ** 2))
+
+
+@sick("x", "Sub", source="x", rule="nonfinite-point")
+def point_that_is_infinite():
+    pm.Normal("x", initval=inf)
+
+
+@sick("obs", "Switch", index=(1,), source="obs", rule="outside-support", severity="warning")
+def mixture_observation_outside_every_component():
+    w = pm.Dirichlet("w", np.ones(2))
+    pm.Mixture("obs", w=w, comp_dists=[pm.Exponential.dist(1), pm.HalfNormal.dist(1)],
+               observed=[0.3, -0.2])  # both components start at 0
+
+
+@sick("y", "CheckParameterValue", rule="invalid-parameter", severity="warning", index=(1,))
+def probability_above_one():
+    a = pm.Normal("a", initval=0.8)
+    pm.Bernoulli("y", p=a * np.array([1.0, 2.0]), observed=[1, 0])
 
 
 @sick("path", "Log", index=(3,), rule="log-of-negative")

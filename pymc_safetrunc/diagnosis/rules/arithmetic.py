@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.provenance import Step
 from pymc_safetrunc.diagnosis.rules import remedies
 from pymc_safetrunc.diagnosis.rules.base import Case, Match
@@ -140,6 +141,14 @@ def division(case: Case) -> Match | None:
             f"infinite: {step.expression}.",
             remedies.safe_sqrt(bottom.text),
         )
+    if zero is not None and zero.switched and case.quantity == "gradient" and case.logp_is_finite:
+        return Match(
+            "masked-branch",
+            f"{_upper(case.subject)} goes through the branch of a switch that is not taken"
+            f"{_at(case)}: its slope there is infinite, and 0 times that is a NaN "
+            f"({step.expression}).",
+            remedies.where(bottom.text),
+        )
     both = top is not None and top.value == 0
     return Match(
         "zero-over-zero" if both else "division-by-zero",
@@ -170,7 +179,7 @@ def infinity_minus_infinity(case: Case) -> Match | None:
         "inf-minus-inf",
         f"{_upper(case.subject)} subtracts an infinity from an infinity{_at(case)}: "
         f"{step.expression}.",
-        remedies.held(case.origin.source or "the infinite operand"),
+        remedies.held(plain(case.origin.source or "the infinite operand")),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from pytensor.graph.basic import Variable
 
+from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.factors import Factor
 from pymc_safetrunc.diagnosis.provenance import Origin
 from pymc_safetrunc.findings import Severity
@@ -30,14 +31,20 @@ class Case:
     value: float
     origin: Origin
     value_vars: tuple[Variable, ...]
+    logp_is_finite: bool
     evaluate: Callable[[Variable], np.ndarray | None]
+
+    @property
+    def name(self) -> str:
+        """Name of the factor, fit to stand in a line of code."""
+        return plain(self.factor.name)
 
     @property
     def subject(self) -> str:
         """What is not finite, in words."""
         if self.quantity == "logp":
-            return f"the log-density of {self.factor.name}"
-        return f"the gradient of {self.factor.name}'s log-density with respect to {self.variable}"
+            return f"the log-density of {self.name}"
+        return f"the gradient of {self.name}'s log-density with respect to {self.variable}"
 
 
 @dataclass(frozen=True)

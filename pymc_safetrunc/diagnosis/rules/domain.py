@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.rules import remedies
 from pymc_safetrunc.diagnosis.rules.base import Case, Match
 
@@ -22,7 +23,7 @@ def invalid_parameter(case: Case) -> Match | None:
     operand = condition.step.operands[0].text if condition else "the parameter"
     return Match(
         "invalid-parameter",
-        f"{case.factor.name} asks for {case.origin.message}, which does not hold{because}. "
+        f"{case.name} asks for {case.origin.message}, which does not hold{because}. "
         "PyMC returns -inf for such parameters.",
         remedies.positive(operand) if case.origin.message.endswith("> 0") else None,
         severity="warning",
@@ -54,7 +55,7 @@ def outside_support(case: Case) -> Match | None:
     what = "constraint" if case.factor.kind == "potential" else "value outside the support"
     return Match(
         "outside-support",
-        f"{case.factor.name} is -inf by design, {what}{where}{needed}.",
+        f"{case.name} is -inf by design, {what}{where}{needed}.",
         severity="warning",
         source=_data_in_condition(case),
         index=index or None,
@@ -85,7 +86,7 @@ def not_positive_definite(case: Case) -> Match | None:
     jitter = 10.0 ** np.ceil(np.log10(max(1e-8 * scale, -2 * smallest)))
     return Match(
         "not-positive-definite",
-        f"{case.factor.name} takes the Cholesky factor of {step.operands[0].text}, which is not "
+        f"{case.name} takes the Cholesky factor of {step.operands[0].text}, which is not "
         f"positive definite: its smallest eigenvalue is {smallest:.3g}, its largest entry "
         f"{scale:.3g}. A jitter is right if that is rounding; else the matrix is no covariance.",
         remedies.with_jitter(jitter, step.operands[0].text),
@@ -103,7 +104,7 @@ def nonfinite_data(case: Case) -> Match | None:
     step = origin.step
     if np.isinf(value) and step is not None and step.made_nan_from_infinity():
         return None  # the arithmetic rules know what the infinity met
-    name = origin.source or "a constant array of the model"
+    name = plain(origin.source or "a constant array of the model")
     return Match(
         "nonfinite-data",
         f"{name} holds {value:g}{_entry(case)}, and makes {case.subject} {case.value:g}.",

@@ -17,6 +17,7 @@ __all__ = [
     "safe_power",
     "safe_product",
     "safe_sqrt",
+    "where",
     "with_jitter",
 ]
 
@@ -189,6 +190,18 @@ def with_jitter(matrix, jitter={jitter:g}):
     return matrix + jitter * pt.eye(matrix.shape[-1])
 
 # in place of {operand}: with_jitter({operand})
+"""
+
+
+def where(operand: str) -> str:
+    return f"""\
+import pytensor.tensor as pt
+
+def where(condition, function, x, otherwise, harmless=1.0):
+    \"\"\"function(x) where the condition holds; elsewhere the function never sees x.\"\"\"
+    return pt.switch(condition, function(pt.switch(condition, x, harmless)), otherwise)
+
+# in place of pt.switch(c, f(x), other): where(c, f, x, other), with x = {operand}
 """
 
 

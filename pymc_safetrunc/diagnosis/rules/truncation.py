@@ -10,7 +10,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
 
-from pymc_safetrunc.diagnosis.expression import Namer
+from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.rules import remedies
 from pymc_safetrunc.diagnosis.rules.arithmetic import log_of_zero
 from pymc_safetrunc.diagnosis.rules.base import Case, Match
@@ -62,11 +62,11 @@ def runtime_infinite_bound(case: Case) -> Match | None:
             continue
         source = case.origin.source or _only_data(bound)
         index = tuple(int(i) for i in np.argwhere(np.isinf(value))[0]) if value.ndim else ()
-        name = source or f"the {side} bound"
+        name = source or "..."
         entry = f" (entry {', '.join(map(str, index))})" if index and value.size > 1 else ""
         return Match(
             "runtime-infinite-bound",
-            f"The {side} bound of {case.factor.name} is infinite{entry}"
+            f"The {side} bound of {case.name} is infinite{entry}"
             f"{f', from {source}' if source else ''}. PyMC's formula "
             f"multiplies it by 0 on the way back and makes {case.subject} {case.value:g}; "
             "every proposal of a gradient sampler will be rejected.",
@@ -91,7 +91,7 @@ def _only_data(bound: Variable) -> str | None:
 
 
 def _remedy(case: Case, name: str, side: str) -> str | None:
-    factor = case.factor.name
+    factor, name = case.name, plain(name)
     if isinstance(_op(case), TruncatedNormalRV):
         return remedies.safe_class(
             "TruncatedNormal", f'{factor} = TruncatedNormal("{factor}", ..., {side}={name}, ...)'
@@ -119,7 +119,7 @@ def equal_cdfs(case: Case) -> Match | None:
         return None
     if log_of_zero(case) is None:
         return None
-    name = case.factor.name
+    name = case.name
     remedy = None
     if isinstance(op, TruncatedNormalRV):
         remedy = remedies.safe_class(
@@ -128,10 +128,9 @@ def equal_cdfs(case: Case) -> Match | None:
     elif isinstance(op, TruncatedRV) and _has("Truncated"):
         remedy = remedies.safe_class("Truncated", f'{name} = Truncated("{name}", ...)')
     assert case.origin.step is not None
-    text = Namer(case.factor.labels).text(case.factor.rv)
     return Match(
         "equal-cdfs",
-        f"{text} has no mass left between its bounds in floating point: PyMC subtracts two CDFs "
+        f"{name} has no mass left between its bounds in floating point: PyMC subtracts two CDFs "
         f"that round to the same number ({case.origin.step.expression}).",
         remedy,
     )
