@@ -119,7 +119,7 @@ def _examine(factor: Factor, model: Model, values, budget: int, deadline: float)
         bad = first_bad(value)
         if bad is None:
             continue
-        origin = trace(evaluation, output, namer)
+        origin = trace(evaluation, output, namer, _observed_shape(factor, evaluation))
         case = Case(
             factor,
             quantity,
@@ -150,6 +150,12 @@ def _examine(factor: Factor, model: Model, values, budget: int, deadline: float)
             )
         )
     return findings
+
+
+def _observed_shape(factor: Factor, evaluation: Evaluation) -> tuple[int, ...] | None:
+    if factor.observed is None or factor.observed.owner is not None:
+        return None
+    return np.shape(evaluation.value(factor.observed))
 
 
 def _value_at(expression: Variable, model: Model, inputs, deadline: float) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 
 import numpy as np
@@ -28,7 +29,7 @@ from pytensor.tensor.subtensor import (
 
 from pymc_safetrunc.diagnosis.evaluation import evaluate_node
 
-__all__ = ["is_increment", "is_movement", "moved_from"]
+__all__ = ["is_increment", "is_movement", "moved_from", "reduced_part"]
 
 # Op: how many of its first inputs are moved (None: all); the others are shapes, axes, indices
 _MOVED: dict[type, slice] = {
@@ -70,6 +71,8 @@ def moved_from(
     """
     if is_increment(node):
         return _increment_from(node, index, arguments)
+    if isinstance(node.op, MakeVector):  # it casts to the type of its inputs, which may be bool
+        return index[0], ()
     moved = range(len(arguments))[_MOVED[type(node.op)]]
     numbered = list(arguments)
     first = {}
@@ -84,6 +87,22 @@ def moved_from(
     results = evaluate_node(node, numbered)
     number = int(np.asarray(results[node.outputs.index(out)])[index])
     return _locate(number, first, arguments)
+
+
+def reduced_part(
+    node: Apply, index: tuple[int, ...], array: np.ndarray
+) -> tuple[np.ndarray, Callable[[tuple[int, ...]], tuple[int, ...]]]:
+    """Entries that a reduction combines into one, and the way from theirs to the array's index."""
+    axes = node.op.axis if node.op.axis is not None else tuple(range(array.ndim))
+    kept = iter(index)
+    place = tuple(
+        slice(None) if axis in axes else slice(i := next(kept), i + 1) for axis in range(array.ndim)
+    )
+
+    def outward(found: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(i if s.start is None else s.start for i, s in zip(found, place, strict=True))
+
+    return array[place], outward
 
 
 def _locate(number, first, arguments) -> tuple[int, tuple[int, ...]] | None:

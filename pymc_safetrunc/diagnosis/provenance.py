@@ -25,7 +25,7 @@ from pymc_safetrunc.diagnosis.conditions import Condition, explain, explain_scal
 from pymc_safetrunc.diagnosis.evaluation import Evaluation
 from pymc_safetrunc.diagnosis.expression import Namer, number
 from pymc_safetrunc.diagnosis.loops import first_inside
-from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from
+from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from, reduced_part
 from pymc_safetrunc.diagnosis.scalars import ScalarProgram, scalar_program
 from pymc_safetrunc.diagnosis.zeros import Zero, zero_behind
 
@@ -78,7 +78,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a non-finite value comes from."""
+    """Where a non-finite value comes from.
+
+    `masked` says that a Switch had put a 0 in its way, with which it made a NaN.
+    """
 
     step: Step | None
     end: End
@@ -90,6 +93,7 @@ class Origin:
     message: str = ""
     condition: Condition | None = None
     zero: Zero | None = None
+    masked: bool = False
 
 
 def operation_name(op: Any) -> str:
@@ -97,20 +101,31 @@ def operation_name(op: Any) -> str:
     return type(getattr(op, "core_op", op)).__name__
 
 
-def trace(evaluation: Evaluation, output: Variable, namer: Namer) -> Origin:
-    """Origin of the first non-finite element of an output."""
+def trace(
+    evaluation: Evaluation,
+    output: Variable,
+    namer: Namer,
+    observed: tuple[int, ...] | None = None,
+) -> Origin:
+    """Origin of the first non-finite element of an output.
+
+    With the shape of the observed values the index is that of the observation, where the walk
+    came by one.
+    """
     index = first_bad(evaluation.value(output))
     assert index is not None
     walk = Walk(evaluation, namer)
     path, end, leaf = walk.back(output, index)
-    origin = _origin(path, end, leaf, evaluation)
+    origin = _origin(path, end, leaf, evaluation, observed)
     if origin.end == "operation" and (zero := zero_behind(walk, origin.step)) is not None:
         if zero.absorbed is not None:  # a zero that stands for e**-inf: the infinity is the cause
-            tail, end, leaf = walk.back(*zero.absorbed)
+            tail, end, leaf = walk.resume(*zero.absorbed)
             if tail:
-                return _origin(path + tail, end, leaf, evaluation)
+                return _origin(path + tail, end, leaf, evaluation, observed)
         origin = replace(origin, zero=zero)
-    return origin
+    turned = [step for step in origin.path if step.made_nan_from_infinity()]
+    zeros = [origin.zero, *(zero_behind(walk, step) for step in turned)]
+    return replace(origin, masked=any(zero is not None and zero.switched for zero in zeros))
 
 
 def first_bad(value: Any, nan_first: bool = True) -> Index | None:
@@ -215,16 +230,12 @@ class Walk:
                 leaf = _Leaf(variable, index, name, value)
                 return path, "literal" if literal else "input", leaf
             if isinstance(node.op, Elemwise):
-                steps, end, following = self._elementwise(node, variable, index)
-                path += steps
-                if end == "literal" and isinstance(steps[-1].op, Switch):
-                    return self._switched(path, node, variable, index)
-                if following is None:
-                    return path, end, None
-                if isinstance(following, list):
-                    tail, end, leaf = self._best(following)
-                    return path + tail, end, leaf
-                variable, index = following
+                inside = self.inside(node, variable, index)
+                scalar = inside.program.outputs[node.outputs.index(variable)]
+                result = self._through(path, inside, scalar)
+                if len(result) == 3:
+                    return result
+                variable, index = result
                 continue
             arguments = [self.evaluation.value(x) for x in node.inputs]
             if is_movement(node) or is_increment(node):
@@ -280,32 +291,37 @@ class Walk:
             dict(zip(program.inputs, places, strict=True)),
         )
 
-    def _elementwise(self, node, variable, index):
-        """Walk through the scalar graph of an Elemwise at one element."""
-        inside = self.inside(node, variable, index)
-        scalar = inside.program.outputs[node.outputs.index(variable)]
-        steps: list[Step] = []
+    def resume(self, inside: Inside, scalar: Variable):
+        """Walk back from a scalar inside an Elemwise."""
+        path: list[Step] = []
+        result = self._through(path, inside, scalar)
+        if len(result) == 3:
+            return result
+        tail, end, leaf = self.back(*result)
+        return path + tail, end, leaf
+
+    def _through(self, path: list[Step], inside: Inside, scalar: Variable):
+        """Walk through the scalar graph of an Elemwise: the end, or the element to go on with."""
         while True:
             if scalar in inside.scope:
-                return steps, None, (inside.scope[scalar], inside.places[scalar])
-            if scalar.owner is None:
-                return steps, "literal", None
+                return inside.scope[scalar], inside.places[scalar]
             inner = scalar.owner
+            if inner is None:
+                if path and isinstance(path[-1].op, Switch):
+                    condition = explain_scalar(self, inside, path[-1].node.inputs[0])
+                    return self._because(path, condition, "literal", "")
+                return path, "literal", None
             step, choices = inside.step(scalar)
-            steps.append(step)
+            path.append(step)
             if not choices:
-                return steps, "operation", None
+                return path, "operation", None
             if len(choices) > 1 and step.made_nan_from_infinity():
                 starts = [inner.inputs[choice] for choice in choices]
                 if all(start in inside.scope for start in starts):
-                    return steps, None, [(inside.scope[x], inside.places[x]) for x in starts]
+                    found = [(inside.scope[x], inside.places[x]) for x in starts]
+                    tail, end, leaf = self._best(found)
+                    return path + tail, end, leaf
             scalar = inner.inputs[choices[0]]
-
-    def _switched(self, path, node, variable, index):
-        """A Switch chose a literal: because of a condition, or because a NaN compares False."""
-        inside = self.inside(node, variable, index)
-        condition = explain_scalar(self, inside, path[-1].node.inputs[0])
-        return self._because(path, condition, "literal", "")
 
     def _unmet(self, path, node, variable, index, arguments):
         """A parameter check of PyMC does not hold."""
@@ -334,19 +350,8 @@ class Walk:
         parts = list(arguments)
         offsets: list[Callable[[Index], Index]] = [lambda i: i] * len(parts)
         if isinstance(node.op, CAReduce):
-            array = np.asarray(arguments[0])
-            axes = node.op.axis if node.op.axis is not None else tuple(range(array.ndim))
-            kept = iter(index)
-            place = tuple(
-                slice(None) if d in axes else slice(i := next(kept), i + 1)
-                for d in range(array.ndim)
-            )
-            parts = [array[place]]
-            offsets = [
-                lambda found: tuple(
-                    i if s.start is None else s.start for i, s in zip(found, place, strict=True)
-                )
-            ]
+            part, outward = reduced_part(node, index, np.asarray(arguments[0]))
+            parts, offsets = [part], [outward]
         elif isinstance(node.op, Dot) and np.ndim(arguments[0]) == 2:
             left, right = (np.asarray(x) for x in arguments)
             row = index[0]
@@ -399,13 +404,19 @@ def _choices(op: Any, operands: tuple[Operand, ...], value: Any) -> list[int]:
     return nans[:1] or infinities if np.isnan(value) else infinities or nans
 
 
-def _origin(path: list[Step], end: End, leaf: _Leaf | None, evaluation: Evaluation) -> Origin:
+def _origin(
+    path: list[Step],
+    end: End,
+    leaf: _Leaf | None,
+    evaluation: Evaluation,
+    observed: tuple[int, ...] | None,
+) -> Origin:
     steps = [step for step in path if not step.moved]
     step = steps[-1] if steps else None
     if end in ("input", "literal"):
         pivots = [s for s in steps if s.made_nan_from_infinity()]
         step = pivots[-1] if pivots else step
-    origin = Origin(step, end, index=_observation(path, step, evaluation), path=tuple(steps))
+    origin = Origin(step, end, index=_index(path, step, evaluation, observed), path=tuple(steps))
     if leaf is not None:
         origin = replace(
             origin,
@@ -418,8 +429,15 @@ def _origin(path: list[Step], end: End, leaf: _Leaf | None, evaluation: Evaluati
     return origin
 
 
-def _observation(path: list[Step], step: Step | None, evaluation: Evaluation) -> Index | None:
-    """Index of the origin's element; for a scalar operation that of the entry it went into.
+def _index(
+    path: list[Step],
+    step: Step | None,
+    evaluation: Evaluation,
+    observed: tuple[int, ...] | None,
+) -> Index | None:
+    """Index of the observation, or else of the origin's element.
+
+    For a scalar operation that is the entry it went into.
 
     A scalar that spoils every entry of what it goes into has no index.
     """
@@ -427,9 +445,16 @@ def _observation(path: list[Step], step: Step | None, evaluation: Evaluation) ->
         return None
     if not isinstance(step.node.op, ScalarOp | Elemwise | CAReduce | Dot | Scan):
         return None  # a matrix operation spoils what it likes
+    start = next(i for i, s in enumerate(path) if s is step)
+    if observed and np.prod(observed) > 1 and np.prod(step.shape) > 1:
+        for candidate in reversed(path[: start + 1]):
+            if candidate.shape == observed:
+                return candidate.index
+    if isinstance(step.node.op, Dot):  # a vector may have been given a second axis
+        entry = tuple(i for i, n in zip(step.index, step.shape, strict=True) if n > 1)
+        return entry or None
     if step.index and np.prod(step.shape) > 1:
         return step.index
-    start = next(i for i, s in enumerate(path) if s is step)
     for candidate in reversed(path[:start]):
         if candidate.index and np.prod(candidate.shape) > 1 and candidate.tensor is not None:
             entries = np.asarray(evaluation.value(candidate.tensor))

@@ -10,10 +10,10 @@ from pytensor.graph.basic import Variable
 from pytensor.scalar import Abs, Cast, Exp, Identity, Mul, Neg, Pow, Sigmoid, Sqr, Sqrt, Switch
 from pytensor.tensor.elemwise import CAReduce, Elemwise
 
-from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from
+from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from, reduced_part
 
 if TYPE_CHECKING:
-    from pymc_safetrunc.diagnosis.provenance import Step, Walk
+    from pymc_safetrunc.diagnosis.provenance import Inside, Step, Walk
 
 __all__ = ["Zero", "zero_behind"]
 
@@ -33,7 +33,7 @@ class Zero:
     underflow: Step | None = None
     root: bool = False
     switched: bool = False
-    absorbed: tuple[Variable, tuple[int, ...]] | None = None
+    absorbed: tuple[Inside, Variable] | None = None
 
 
 def zero_behind(walk: Walk, step: Step | None) -> Zero | None:
@@ -64,10 +64,9 @@ def _follow(walk, inside, scalar) -> Zero:
         root = root or isinstance(node.op, Sqrt)
         if isinstance(node.op, _UNDERFLOWS):
             step, choices = inside.step(scalar)
-            if choices and node.inputs[0] in inside.scope:
-                operand = node.inputs[0]
-                return Zero(root=root, absorbed=(inside.scope[operand], inside.places[operand]))
-            return Zero(underflow=None if choices else step, root=root)
+            if choices:
+                return Zero(root=root, absorbed=(inside, node.inputs[0]))
+            return Zero(underflow=step, root=root)
         if isinstance(node.op, Switch):
             switched = True
             scalar = node.inputs[1 if inside.value(node.inputs[0]) else 2]
@@ -92,10 +91,10 @@ def _into_tensor(walk, variable, index):
                 return None
             variable, index = node.inputs[origin[0]], origin[1]
         elif isinstance(node.op, CAReduce):
-            array = np.asarray(arguments[0])
-            if not array.size or array.any() or node.op.axis not in (None, tuple(range(array.ndim))):
+            part, outward = reduced_part(node, index, np.asarray(arguments[0]))
+            if not part.size or part.any():
                 return None
-            variable, index = node.inputs[0], (0,) * array.ndim
+            variable, index = node.inputs[0], outward((0,) * part.ndim)
         else:
             return None
     return None

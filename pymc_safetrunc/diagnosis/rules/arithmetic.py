@@ -31,6 +31,20 @@ def _at(case: Case) -> str:
     return f" at entry {', '.join(map(str, index))}" if index else ""
 
 
+def masked_branch(case: Case) -> Match | None:
+    """The gradient goes through the branch of a Switch that the value does not take."""
+    step = case.origin.step
+    if not (case.origin.masked and case.quantity == "gradient" and case.logp_is_finite) or not step:
+        return None
+    return Match(
+        "masked-branch",
+        f"{_upper(case.subject)} goes through the branch of a switch that is not taken"
+        f"{_at(case)}: what stands there is not finite, and 0 times that is a NaN "
+        f"({step.expression}).",
+        remedies.where(step.operands[-1].text),
+    )
+
+
 def log_of_zero(case: Case) -> Match | None:
     """log(0), log1p(-1), log(1 - exp(0))."""
     step = _step(case, *_LOGS, "Log1mexp")
@@ -141,14 +155,6 @@ def division(case: Case) -> Match | None:
             f"infinite: {step.expression}.",
             remedies.safe_sqrt(bottom.text),
         )
-    if zero is not None and zero.switched and case.quantity == "gradient" and case.logp_is_finite:
-        return Match(
-            "masked-branch",
-            f"{_upper(case.subject)} goes through the branch of a switch that is not taken"
-            f"{_at(case)}: its slope there is infinite, and 0 times that is a NaN "
-            f"({step.expression}).",
-            remedies.where(bottom.text),
-        )
     both = top is not None and top.value == 0
     return Match(
         "zero-over-zero" if both else "division-by-zero",
@@ -203,6 +209,7 @@ def _upper(text: str) -> str:
 
 
 RULES = (
+    masked_branch,
     log_of_zero,
     log_of_negative,
     exp_overflow,

@@ -28,7 +28,7 @@ def invalid_parameter(case: Case) -> Match | None:
         remedies.positive(operand) if case.origin.message.endswith("> 0") else None,
         severity="warning",
         source=_data_in_condition(case),
-        index=condition.step.index or None if condition else None,
+        index=_entry_of_data(case),
     )
 
 
@@ -50,7 +50,7 @@ def outside_support(case: Case) -> Match | None:
             f": it needs {left.text} {symbols.get(step.operation, '?')} {right.text}, and "
             + ", ".join(f"{x.text} is {x.value:.6g}" for x in step.operands if not x.constant)
         )
-    index = condition.step.index if condition and condition.step.index else origin.index
+    index = _entry_of_data(case) or origin.index
     where = f" (entry {', '.join(map(str, index))})" if index else ""
     what = "constraint" if case.factor.kind == "potential" else "value outside the support"
     return Match(
@@ -93,6 +93,21 @@ def not_positive_definite(case: Case) -> Match | None:
     )
 
 
+def singular_matrix(case: Case) -> Match | None:
+    """The logarithm of a determinant that is 0."""
+    step = case.origin.step
+    if step is None or step.operation != "SLogDet" or case.origin.end != "operation":
+        return None
+    matrix = np.asarray(step.operands[0].value, dtype="float64")
+    jitter = 10.0 ** np.ceil(np.log10(1e-8 * float(np.abs(matrix).max())))
+    return Match(
+        "singular-matrix",
+        f"{case.name} takes the logarithm of the determinant of {step.operands[0].text}, which "
+        "is 0: the matrix is singular.",
+        remedies.with_jitter(jitter, step.operands[0].text),
+    )
+
+
 def nonfinite_data(case: Case) -> Match | None:
     """The user's data or constants hold a NaN or an infinity."""
     origin = case.origin
@@ -117,6 +132,18 @@ def _entry(case: Case) -> str:
     return f" at entry {', '.join(map(str, index))}" if index else ""
 
 
+def _entry_of_data(case: Case) -> tuple[int, ...] | None:
+    """Entry of the user's data that decides the condition, or of the condition itself."""
+    condition = case.origin.condition
+    if condition is None:
+        return None
+    values = set(case.value_vars)
+    for variable, index in condition.leaves:
+        if variable not in values and index:
+            return index
+    return condition.step.index or None
+
+
 def _data_in_condition(case: Case) -> str | None:
     """Name of the user's data that decide the condition."""
     if case.origin.condition is None:
@@ -134,5 +161,6 @@ RULES = (
     outside_support,
     nonfinite_point,
     not_positive_definite,
+    singular_matrix,
     nonfinite_data,
 )
