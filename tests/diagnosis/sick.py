@@ -200,12 +200,11 @@ def infinite_weight_on_nothing():
     pm.Potential("mask", -w * pt.abs(x))  # inf * 0
 
 
-@sick("mask", "TrueDiv", quantity="gradient", variable="x", rule="masked-branch", index=(0, 0, 0))
-def distances_with_a_masked_diagonal():
-    x = pm.Normal("x", shape=(3, 2), initval=np.arange(6.0).reshape(3, 2))
-    same = pm.Data("same", np.eye(3, dtype=bool))
-    distance = pt.sqrt(((x[:, None] - x[None, :]) ** 2).sum(axis=-1))
-    pm.Potential("mask", -pt.switch(same, 0.0, distance).sum())  # 0 / 0 backwards
+@sick("mask", "TrueDiv", quantity="gradient", variable="x", index=(1,), rule="masked-branch")
+def softmax_behind_a_switch():
+    x = pm.Normal("x", shape=3, initval=np.array([1.0, 0.0, 2.0]))
+    share = pt.special.softmax(pt.log(x))
+    pm.Potential("mask", pt.switch(x > 0, share, 0.0).sum())  # 0 / 0 backwards at the masked entry
 
 
 @sick("growth", "Pow", rule="power-overflow")
@@ -241,6 +240,20 @@ def log_of_a_negative():
 def distance_at_its_kink():
     x = pm.Normal("x", shape=2, initval=np.zeros(2))
     pm.Potential("dist", -pt.sqrt((x**2).sum()))  # the gradient of a norm at 0 is 0 / 0
+
+
+@sick("kink", "TrueDiv", quantity="gradient", variable="w", rule="zero-over-zero")
+def root_of_a_power():
+    w = pm.Normal("w", initval=0.0)
+    # PyMC differentiates w**2 before it becomes sqr(w): the compiled gradient is w / |w|
+    pm.Potential("kink", -pt.sqrt(w**2))
+
+
+@sick("far", "TrueDiv", quantity="gradient", variable="x", rule="sqrt-of-zero", index=(0, 0, 0))
+def distances_with_a_constant_mask():
+    x = pm.Normal("x", shape=(3, 2), initval=np.arange(6.0).reshape(3, 2))
+    distance = pt.sqrt(((x[:, None] - x[None, :]) ** 2).sum(axis=-1))
+    pm.Potential("far", -pt.switch(np.eye(3, dtype=bool), 0.0, distance).sum())
 
 
 @sick("root", "Sqrt", rule="sqrt-of-negative")
