@@ -22,6 +22,7 @@ from pytensor.scan.op import Scan
 
 from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
 from pymc_safetrunc.diagnosis.loops import run_scan
+from pymc_safetrunc.diagnosis.rewriting import without_compiler
 from pymc_safetrunc.diagnosis.scalars import is_elementwise, scalar_program
 
 __all__ = ["Evaluation", "evaluate_node"]
@@ -140,9 +141,8 @@ def evaluate_node(
     storage_map = {variable: [x] for variable, x in zip(node.inputs, arguments, strict=True)}
     storage_map |= {variable: [None] for variable in node.outputs}
     compute_map = {variable: [variable in node.inputs] for variable in storage_map}
-    thunk = node.op.make_thunk(node, storage_map, compute_map, [], impl="py")
-    with np.errstate(all="ignore"):
-        thunk()
+    with np.errstate(all="ignore"), without_compiler():
+        node.op.make_thunk(node, storage_map, compute_map, [], impl="py")()
     return [storage_map[variable][0] for variable in node.outputs]
 
 

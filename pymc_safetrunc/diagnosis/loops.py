@@ -18,7 +18,7 @@ from pytensor.scan.op import Scan
 
 from pymc_safetrunc._upstream import link_only_mode
 from pymc_safetrunc.diagnosis.errors import OutOfTime
-from pymc_safetrunc.diagnosis.rewriting import rewriter
+from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter, without_compiler
 
 if TYPE_CHECKING:
     from pymc_safetrunc.diagnosis.expression import Namer
@@ -61,12 +61,13 @@ class _Loop:
         linker = VMLinker(
             use_cloop=False, c_thunks=False, lazy=False, allow_gc=watch is None, callback=after_each
         )
-        self.op._fn = self.op.compile_fn(link_only_mode(linker))
+        with without_compiler():
+            self.op._fn = self.op.compile_fn(link_only_mode(linker))
         self.inner = self.op._fn.maker.fgraph
 
     def run(self, arguments: list[Any]) -> list[Any]:
         storage: list[list[Any]] = [[None] for _ in self.node.outputs]
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), without_compiler():
             self.op.perform(self.node, list(arguments), storage)
         return [cell[0] for cell in storage]
 
@@ -85,8 +86,24 @@ class _Loop:
 def _rewritten(op: Scan) -> Scan:
     """Rewrite the inner graph as compiling does, unfused so that its operations stay apart."""
     inner = op.fgraph.unfreeze()
+    inline_inner_graphs(inner)
     rewriter("fusion").rewrite(inner)
+    for node in inner.toposort():
+        if isinstance(node.op, Scan):
+            nested = copy(_rewritten(node.op))
+            nested.__class__ = _PythonScan
+            inner.replace_all(
+                zip(node.outputs, nested.make_node(*node.inputs).outputs, strict=True),
+                reason="diagnosis",
+            )
     return op.clone_with_inner_graph(inner)
+
+
+class _PythonScan(Scan):
+    """A loop within a loop: it is linked by PyTensor, and must not be linked to C."""
+
+    def link_mode(self, impl):
+        return link_only_mode(VMLinker(use_cloop=False, c_thunks=False))
 
 
 def first_inside(node: Apply, arguments: list[Any], namer: Namer) -> LoopOrigin | None:

