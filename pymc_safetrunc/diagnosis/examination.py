@@ -109,7 +109,8 @@ def _examine(factor: Factor, model: Model, values, budget: int, deadline: float)
     inputs.update({value: values[value.name] for value in model.value_vars})
     evaluation = Evaluation(factor.fgraph, inputs, budget, deadline)
     namer = Namer(factor.labels)
-    findings = []
+    evaluation.prepare(list(factor.outputs.values()))
+    findings: list[Finding] = []
     for (quantity, variable), output in factor.outputs.items():
         try:
             value = np.asarray(evaluation.value(output))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytensor
@@ -18,7 +19,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, graph_inputs
 from pytensor.tensor.type import TensorType
 
-from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter
+from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, remove_checks, rewriter
 
 __all__ = ["Factor", "factors_of", "model_data_bytes"]
 
@@ -43,9 +44,31 @@ class Factor:
     notes: list[str] = field(default_factory=list)
 
 
+# What was built for a model, with the variables it had then: a model may grow.
+_BUILT: WeakKeyDictionary[Model, tuple[tuple[Variable, ...], list[Factor]]] = WeakKeyDictionary()
+
+
 def factors_of(model: Model) -> Iterator[Factor]:
-    """Build the factors of a model one after the other."""
-    terms = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+    """Build the factors of a model one after the other; a second time they are at hand.
+
+    Values are no part of them: data may change in between.
+    """
+    terms = (*model.free_RVs, *model.observed_RVs, *model.potentials)
+    key = (*terms, *model.value_vars, *model.rvs_to_values.values())
+    known, factors = _BUILT.get(model, ((), []))
+    if factors and len(known) == len(key) and all(a is b for a, b in zip(known, key, strict=True)):
+        yield from factors
+        return
+    factors = []
+    # where a variable was made is of no interest here, and takes a quarter of the time
+    with pytensor.config.change_flags(traceback__limit=0, traceback__compile_limit=0):
+        for factor in _built(model, terms):
+            factors.append(factor)
+            yield factor
+    _BUILT[model] = (key, factors)
+
+
+def _built(model: Model, terms: tuple[Variable, ...]) -> Iterator[Factor]:
     logps = model.logp(vars=terms, sum=False)
     logps = [pt.as_tensor(logp, allow_xtensor_conversion=True) for logp in logps]
     arrays, labels = _user_arrays(model, logps)
@@ -59,7 +82,7 @@ def factors_of(model: Model) -> Iterator[Factor]:
             model,
             term,
             logp,
-            {v: x for v, x in inputs.items()},
+            inputs,
             labels,
             arrays.get(value, value),
         )
@@ -82,6 +105,8 @@ def _factor(model, term, logp, inputs, labels, observed) -> Factor:
         outputs["gradient", value.name] = pt.as_tensor(gradient, allow_xtensor_conversion=True)
     fgraph = FunctionGraph(outputs=list(outputs.values()), clone=True, copy_inputs=False)
     inline_inner_graphs(fgraph)
+    if not model.check_bounds:
+        remove_checks(fgraph)
     rewriter().rewrite(fgraph)
     kind = (
         "free"

@@ -272,14 +272,12 @@ class Walk:
     def inside(self, node: Apply, variable: Variable, index: Index) -> Inside:
         """Scalar graph of an Elemwise with its values at one element."""
         program = scalar_program(node)
-        arrays = [np.asarray(self.evaluation.value(tensor)) for tensor in node.inputs]
-        places = [
-            tuple(0 if n == 1 else i for i, n in zip(index, array.shape, strict=True))
-            for array in arrays
-        ]
-        arguments = [
-            np.asarray(array[place]) for array, place in zip(arrays, places, strict=True)
-        ]
+        places, arguments = [], []
+        for tensor in node.inputs:  # one array at a time: they may be large, and dropped again
+            array = np.asarray(self.evaluation.value(tensor))
+            place = tuple(0 if n == 1 else i for i, n in zip(index, array.shape, strict=True))
+            places.append(place)
+            arguments.append(np.array(array[place]))
         return Inside(
             self.namer,
             variable,
