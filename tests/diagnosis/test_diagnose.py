@@ -1,8 +1,10 @@
 """The walk back, on models whose sickness is known and on models in good health."""
 
+import gc
 import json
 import pickle
 import time
+import weakref
 
 import numpy as np
 import pymc as pm
@@ -48,6 +50,8 @@ def test_sick_model_is_blamed_on_the_right_operation(case):
     assert diagnosis.complete
 
 
+# PyMC's own initial point of an LKJ prior links C code, and warns where there is no BLAS
+@pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS:UserWarning")
 @pytest.mark.parametrize("build", HEALTHY, ids=[build.__name__ for build in HEALTHY])
 def test_healthy_model_has_no_finding(build):
     diagnosis = diagnose(model=built(build))
@@ -223,6 +227,39 @@ def test_the_users_model_is_left_alone():
     before = pytensor.printing.debugprint(model.logp(), file="str")
     diagnose(model=model)
     assert pytensor.printing.debugprint(model.logp(), file="str") == before
+
+
+def test_check_bounds_off_is_honoured():
+    """Without PyMC's checks the compiled function has none, and neither has the diagnosis."""
+    with pm.Model(check_bounds=False) as model:
+        s = pm.Normal("s", initval=-1.0)
+        pm.Normal("y", 0, s, observed=[0.1, 0.2])
+    (logp, *_) = diagnose(model=model).findings
+    assert (logp.rule, logp.operation) == ("log-of-negative", "Log")
+
+
+def test_data_and_variables_may_change_between_calls():
+    with pm.Model() as model:
+        x = pm.Data("x", [1.0, 2.0])
+        b = pm.Normal("b")
+        pm.Normal("y", b * x, 1, observed=[0.0, 1.0])
+    assert diagnose(model=model).ok
+    with model:
+        pm.set_data({"x": [1.0, np.inf]})
+    assert diagnose(model=model).findings[0].source == "x"
+    with model:
+        pm.set_data({"x": [1.0, 2.0]})
+        pm.Potential("late", pt.log(pt.abs(b)))
+    assert diagnose(model=model).findings[0].factor == "late"
+
+
+def test_a_model_is_not_kept_alive():
+    model = built(SICK[0].build)
+    diagnose(model=model)
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
 
 
 def test_survives_pickling_and_json():
