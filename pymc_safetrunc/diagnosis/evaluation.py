@@ -151,10 +151,8 @@ def _size(value: Any) -> int:
     return nbytes if nbytes > SMALL else 0
 
 
-def evaluate_node(
-    node: Apply, arguments: Sequence[Any], deadline: float = math.inf
-) -> list[Any]:
-    """Outputs of one Apply, computed by Python code."""
+def evaluate_node(node: Apply, arguments: Sequence[Any], deadline: float = math.inf) -> list[Any]:
+    """Compute the outputs of one Apply by Python code."""
     if is_elementwise(node):
         return _evaluate_elementwise(node, arguments)
     if isinstance(node.op, CheckParameterValue) and node.op.can_be_replaced_by_ninf:
@@ -197,7 +195,7 @@ def _evaluate_elementwise(
     wanted: Sequence[bool] | None = None,
     folded: Sequence[bool] | None = None,
 ) -> list[Any]:
-    """Outputs of an Elemwise; None for those not wanted, the total for those to be summed."""
+    """Compute an Elemwise: None for outputs not wanted, the total for those to be summed."""
     arguments = [np.asarray(x) for x in arguments]
     node.op._check_runtime_broadcast(node, arguments)
     program = scalar_program(node)

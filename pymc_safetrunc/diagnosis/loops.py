@@ -9,7 +9,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from pytensor.graph.basic import Apply, Constant, Variable
@@ -21,6 +21,7 @@ from pymc_safetrunc.diagnosis.errors import OutOfTime
 from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter, without_compiler
 
 if TYPE_CHECKING:
+    from pymc_safetrunc.diagnosis.evaluation import Evaluation
     from pymc_safetrunc.diagnosis.expression import Namer
     from pymc_safetrunc.diagnosis.provenance import Step
 
@@ -36,7 +37,7 @@ class LoopOrigin:
 
 
 def run_scan(node: Apply, arguments: list[Any], deadline: float = math.inf) -> list[Any]:
-    """Outputs of a Scan, its inner graph run in Python; nothing is compiled."""
+    """Run a Scan with its inner graph in Python; nothing is compiled."""
     return _Loop(node, deadline).run(arguments)
 
 
@@ -121,7 +122,9 @@ def first_inside(node: Apply, arguments: list[Any], namer: Namer) -> LoopOrigin 
             value = storage_map[out][0]
             if out not in handed_on or value is None or (index := first_bad(value)) is None:
                 continue
-            path, end, _ = Walk(_Stored(storage_map), inner_namer).back(out, index)
+            path, end, _ = Walk(cast("Evaluation", _Stored(storage_map)), inner_namer).back(
+                out, index
+            )
             path = [step for step in path if not step.moved]
             if not path:
                 continue

@@ -89,16 +89,18 @@ def truncation_by_finite_data():
 def censored_regression():
     b = pm.Normal("b")
     x = np.linspace(-1, 1, 5)
-    pm.Censored("y", pm.Normal.dist(b * x, 1), lower=0, upper=None,
-                observed=[0.0, 0.0, 0.1, 0.5, 1.1])
+    pm.Censored(
+        "y", pm.Normal.dist(b * x, 1), lower=0, upper=None, observed=[0.0, 0.0, 0.1, 0.5, 1.1]
+    )
 
 
 @healthy
 def eight_schools_non_centred():
     mu, tau = pm.Normal("mu", 0, 5), pm.HalfCauchy("tau", 5)
     z = pm.Normal("z", shape=8)
-    pm.Normal("y", mu + tau * z, [15, 10, 16, 11, 9, 11, 10, 18],
-              observed=[28, 8, -3, 7, -1, 1, 18, 12])
+    pm.Normal(
+        "y", mu + tau * z, [15, 10, 16, 11, 9, 11, 10, 18], observed=[28, 8, -3, 7, -1, 1, 18, 12]
+    )
 
 
 @healthy
@@ -111,16 +113,18 @@ def neals_funnel():
 def mixture_with_zero_weight():
     w = pm.Data("w", [1.0, 0.0])  # log(0) of a component, absorbed by the sum
     m = pm.Normal("m")
-    pm.Mixture("y", w=w, comp_dists=[pm.Normal.dist(m, 1), pm.Normal.dist(3, 1)],
-               observed=[0.1, 0.3])
+    pm.Mixture(
+        "y", w=w, comp_dists=[pm.Normal.dist(m, 1), pm.Normal.dist(3, 1)], observed=[0.1, 0.3]
+    )
 
 
 @healthy
 def mixture_with_a_component_of_other_support():
     w = pm.Dirichlet("w", np.ones(2))
     s = pm.HalfNormal("s")
-    pm.Mixture("y", w=w, comp_dists=[pm.Exponential.dist(s), pm.Normal.dist(0, s)],
-               observed=[0.3, -0.2])
+    pm.Mixture(
+        "y", w=w, comp_dists=[pm.Exponential.dist(s), pm.Normal.dist(0, s)], observed=[0.3, -0.2]
+    )
 
 
 @healthy
@@ -146,22 +150,33 @@ def gaussian_process():
 @healthy
 def loop_with_a_guard():
     x0 = pm.Normal("x0", initval=0.0)
-    xs = pytensor.scan(lambda x: pt.switch(x > 0, pt.log(x), x - 1.0), outputs_info=[x0],
-                       n_steps=4, return_updates=False)
+    xs = pytensor.scan(
+        lambda x: pt.switch(x > 0, pt.log(x), x - 1.0),
+        outputs_info=[x0],
+        n_steps=4,
+        return_updates=False,
+    )
     pm.Potential("p", -(xs**2).sum())
 
 
 @healthy
 def autoregression():
     rho = pm.Normal("rho", 0.5, 0.1)
-    pm.AR("y", rho=[0.0, rho], sigma=1.0, init_dist=pm.Normal.dist(0, 1), constant=True,
-          observed=np.linspace(0, 1, 6))
+    pm.AR(
+        "y",
+        rho=[0.0, rho],
+        sigma=1.0,
+        init_dist=pm.Normal.dist(0, 1),
+        constant=True,
+        observed=np.linspace(0, 1, 6),
+    )
 
 
 @healthy
 def ordered_probit():
-    cut = pm.Normal("cut", shape=2, initval=np.array([-1.0, 1.0]),
-                    transform=pm.distributions.transforms.ordered)
+    cut = pm.Normal(
+        "cut", shape=2, initval=np.array([-1.0, 1.0]), transform=pm.distributions.transforms.ordered
+    )
     eta = pm.Normal("eta")
     pm.OrderedProbit("y", eta=eta, cutpoints=cut, observed=[0, 1, 2])
 

@@ -11,11 +11,9 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
-
 from pymc.pytensorf import compile, rewrite_pregrad
 from pytensor.compile.mode import Mode
 from pytensor.link.vm import VMLinker
-
 
 from pymc_safetrunc.diagnosis import diagnose, examination
 from pymc_safetrunc.findings import Diagnosis, Finding
@@ -97,7 +95,7 @@ def test_verdict_is_that_of_the_compiled_function(build):
 @pytest.mark.parametrize("mode", ["NUMBA", "CVM", "FAST_COMPILE"])
 def test_the_same_under_every_linker(mode):
     linker = Mode("cvm", "fast_run") if mode == "CVM" else mode
-    for case in SICK[:2] + [SICK[SICK_IDS.index("recurrence_that_leaves_its_domain")]]:
+    for case in [*SICK[:2], SICK[SICK_IDS.index("recurrence_that_leaves_its_domain")]]:
         plain = diagnose(model=built(case.build))
         with pytensor.config.change_flags(mode=linker):
             other = diagnose(model=built(case.build))

@@ -253,7 +253,9 @@ def test_every_remedy_has_a_case():
     assert defined == set(remedies.__all__)
     rules = {rule for rule, _ in CASES.values()}
     package = "".join(inspect.getsource(module) for module in rule_modules())
-    with_remedy = set(re.findall(r'(?:Match\(|return|rule, words =)\s*"([a-z]+(?:-[a-z]+)+)"', package))
+    with_remedy = set(
+        re.findall(r'(?:Match\(|return|rule, words =)\s*"([a-z]+(?:-[a-z]+)+)"', package)
+    )
     with_remedy |= {"zero-over-zero", "division-by-zero"}
     without = {"equal-cdfs", "outside-support", "nonfinite-point"}
     assert with_remedy - without == rules

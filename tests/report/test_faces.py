@@ -77,8 +77,14 @@ def test_text_says_all():
         pm.TruncatedNormal("V", 0, s, lower=0, upper=up, observed=[0.5, 1.5])
     diagnosis = diagnose(model=model)
     text = str(diagnosis)
-    for words in ("1 error in 2 factors", "V · gradient by s_log__", "runtime-infinite-bound",
-                  "Mul", "up", "pst.TruncatedNormal"):
+    for words in (
+        "1 error in 2 factors",
+        "V · gradient by s_log__",
+        "runtime-infinite-bound",
+        "Mul",
+        "up",
+        "pst.TruncatedNormal",
+    ):
         assert words in text
     assert max(map(len, text.splitlines())) <= 100
     assert str(diagnosis.findings[0]) in text
