@@ -1,4 +1,7 @@
-"""Time and memory of `diagnose`: python -m benchmarks.diagnosis."""
+"""Time and memory of `diagnose`.
+
+Memory is the peak of what Python and NumPy allocate, over the bytes of the model's own arrays.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -70,8 +72,8 @@ def loops() -> pm.Model:
     return model
 
 
-def run() -> list[dict[str, Any]]:
-    """Rows of name, figure, bound and whether the bound is kept."""
+def run() -> list[Row]:
+    """Return rows of what was measured, the figure, its bound and a note."""
     cases: dict[str, Callable[[], pm.Model]] = {
         f"truncated regression, {OBSERVATIONS:,} observations, healthy": lambda: truncated(
             OBSERVATIONS, 1e3
@@ -119,15 +121,13 @@ def memory_ratio(model: pm.Model) -> float:
     return (peak - before) / data
 
 
-def row(name: str, figure: float, bound: float) -> dict[str, Any]:
-    return {"name": name, "figure": round(figure, 3), "bound": bound, "ok": figure <= bound}
+Row = tuple[str, float, float, str]
 
 
-def main() -> None:
-    for line in run():
-        verdict = "ok" if line["ok"] else "TOO MUCH"
-        print(f"{line['name']:<90} {line['figure']:>8.3f}  (at most {line['bound']:g}) {verdict}")
+def row(what: str, figure: float, bound: float) -> Row:
+    return what, figure, bound, "" if figure <= bound else "beyond its bound"
 
 
 if __name__ == "__main__":
-    main()
+    for what, figure, bound, note in run():
+        print(f"{what:<90} {figure:>8.3f}  (at most {bound:g}) {note}")
