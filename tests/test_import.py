@@ -13,7 +13,9 @@ def test_import_is_lazy():
         "import sys, pymc_safetrunc\n"
         "print(*[m for m in ('numba', 'jax', 'nutpie', 'pymc', 'matplotlib') if m in sys.modules])"
     )
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert output.stdout.strip() == ""
 
 

@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-import pytest
 import pytensor.tensor as pt
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pytensor.tensor.elemwise import Elemwise
@@ -84,9 +84,7 @@ def central_curvature(mu, sigma, lower, upper):
     anchor, *_ = kernels.normalizer(mu, sigma, lower, upper)
     v11, v12, v22 = kernels.curvature(mu, sigma, lower, upper)
     kappa = (anchor - mu) / sigma
-    return np.array(
-        [v11, v12 + 2 * kappa * v11, v22 + 4 * kappa * v12 + 4 * kappa * kappa * v11]
-    )
+    return np.array([v11, v12 + 2 * kappa * v11, v22 + 4 * kappa * v12 + 4 * kappa * kappa * v11])
 
 
 @FAST
@@ -104,7 +102,7 @@ def test_reflection(arguments):
 @FAST
 @given(laws_and_values(), st.integers(-60, 60))
 def test_scaling_by_a_power_of_two_is_exact(arguments, power):
-    x, *parameters = arguments
+    _x, *parameters = arguments
     factor = 2.0**power
     anchor, log_mass, m1, m2, *ends = kernels.normalizer(*parameters)
     scaled = kernels.normalizer(*(factor * v for v in parameters))

@@ -126,7 +126,7 @@ def derivatives(request):
     logp = pst.math.truncated_normal_logpdf(*variables)
     gradient = pt.grad(logp, variables)
     matrix = [pt.grad(g, variables, disconnected_inputs="ignore") for g in gradient]
-    return compiled(variables, [*gradient, *sum(matrix, [])], request.param)
+    return compiled(variables, [*gradient, *(g for row in matrix for g in row)], request.param)
 
 
 def central_differences(arguments):
@@ -161,8 +161,12 @@ def test_derivatives_to_second_order(derivatives, law):
     gradient, matrix = central_differences(law)
     # the budget of tests/accuracy, the scale here being the row's largest entry
     np.testing.assert_allclose(got[:5], gradient, rtol=1e-11, atol=1e-11 * abs(gradient).max())
-    np.testing.assert_allclose(got[5:].reshape(5, 5), matrix, rtol=1e-8, atol=1e-10 * abs(matrix).max())
-    np.testing.assert_allclose(got[5:].reshape(5, 5), got[5:].reshape(5, 5).T, rtol=1e-9, atol=1e-12 * abs(matrix).max())
+    np.testing.assert_allclose(
+        got[5:].reshape(5, 5), matrix, rtol=1e-8, atol=1e-10 * abs(matrix).max()
+    )
+    np.testing.assert_allclose(
+        got[5:].reshape(5, 5), got[5:].reshape(5, 5).T, rtol=1e-9, atol=1e-12 * abs(matrix).max()
+    )
 
 
 @pytest.mark.parametrize("law", [LAWS[2]])
