@@ -105,7 +105,7 @@ def truncated_normal_mean(mu, sigma, lower, upper) -> TensorVariable:
 
 
 def as_argument(value) -> TensorVariable:
-    """Tensor of a value; a Python float is a floatX, also where PyTensor would make it a float32."""
+    """Tensor of a value; a Python float is a floatX, where PyTensor may make it a float32."""
     return pt.as_tensor_variable(value, dtype=config.floatX if type(value) is float else None)
 
 

@@ -108,7 +108,7 @@ SPELLINGS = {
 
 
 def bounded_model(spell, side, infinite, distribution=pst.TruncatedNormal):
-    """A free truncated variable and an observed one, two entries each, one bound of each spelled."""
+    """A free truncated variable and an observed one, one bound of each as spelled."""
     with pm.Model() as model:
         mu, sigma = pm.Normal("mu"), pm.InverseGamma("sigma", 2, 3)
         finite = -1.0 if side == "upper" else 3.0
