@@ -51,7 +51,7 @@ def test_values_are_those_of_pymc(functions, lower, upper):
     np.testing.assert_allclose(functions["forward"](inside, lower, upper), expected, rtol=1e-13)
 
 
-@pytest.mark.parametrize(("lower", "upper"), BOUNDS[:4] + [(0.0, 1e-300)])
+@pytest.mark.parametrize(("lower", "upper"), [*BOUNDS[:4], (0.0, 1e-300)])
 def test_round_trip(functions, lower, upper):
     values = np.linspace(-8, 8, 9)
     inside = functions["backward"](values, lower, upper)

@@ -102,7 +102,7 @@ def test_reflection(arguments):
 @FAST
 @given(laws_and_values(), st.integers(-60, 60))
 def test_scaling_by_a_power_of_two_is_exact(arguments, power):
-    x, *parameters = arguments
+    _x, *parameters = arguments
     factor = 2.0**power
     anchor, log_mass, m1, m2, *ends = kernels.normalizer(*parameters)
     scaled = kernels.normalizer(*(factor * v for v in parameters))

@@ -1,4 +1,4 @@
-"""Run by test_cache: compile and evaluate the log-density, print what PyTensor's Numba cache did."""
+"""Run by test_cache: evaluate the log-density, print what PyTensor's Numba cache did."""
 
 from pathlib import Path
 

@@ -126,7 +126,7 @@ def derivatives(request):
     logp = pst.math.truncated_normal_logpdf(*variables)
     gradient = pt.grad(logp, variables)
     matrix = [pt.grad(g, variables, disconnected_inputs="ignore") for g in gradient]
-    return compiled(variables, [*gradient, *sum(matrix, [])], request.param)
+    return compiled(variables, [*gradient, *(g for row in matrix for g in row)], request.param)
 
 
 def central_differences(arguments):
