@@ -109,7 +109,7 @@ def jacobian(op: KernelOp) -> Callable:
     )
     # rows share most of their terms
     MergeOptimizer().rewrite(graph)
-    evaluate = jax_funcify(graph)
+    evaluate = jax.jit(jax_funcify(graph))
 
     def slopes_at(input_values, output_values):
         values = iter(evaluate(*input_values, *output_values))

@@ -105,18 +105,12 @@ def normalizer(mu, sigma, lower, upper):
     side = jnp.where(is_reflected, -1.0, 1.0)
 
     exp_1 = jnp.exp(jnp.where(narrow, -0.125 * d * d, -0.5 * a * a))
-    exp_2 = jnp.exp(
-        jnp.where(narrow, 0.5 * delta, jnp.where(tail, -delta, -0.5 * b * b))
-    )
+    exp_2 = jnp.exp(jnp.where(narrow, 0.5 * delta, jnp.where(tail, -delta, -0.5 * b * b)))
 
     # narrow: anchor at the midpoint
     d_narrow = jnp.where(narrow, d, 0.0)
-    n0, c1, c2 = narrow_moments(
-        jnp.where(narrow, 0.5 * delta, 0.0), 0.25 * d_narrow * d_narrow
-    )
-    middle, offset = middle_of(
-        jnp.where(narrow, lower, 0.0), jnp.where(narrow, upper, 1.0), sigma
-    )
+    n0, c1, c2 = narrow_moments(jnp.where(narrow, 0.5 * delta, 0.0), 0.25 * d_narrow * d_narrow)
+    middle, offset = middle_of(jnp.where(narrow, lower, 0.0), jnp.where(narrow, upper, 1.0), sigma)
     kappa = distance(middle, mu, sigma)
     mass = jnp.where(narrow, upper - lower, 1.0) * n0
     step = side * d_narrow * c1
@@ -132,9 +126,7 @@ def normalizer(mu, sigma, lower, upper):
     d_close = jnp.where(close, d, 0.0)
     inverse = 1.0 / (1.0 - rho)
     tail_m1 = (r1 - rho * (s1 + d_close)) * inverse
-    tail_m2 = (
-        2.0 * r1 * r2 - rho * (2.0 * s1 * s2 + d_close * (2.0 * s1 + d_close))
-    ) * inverse
+    tail_m2 = (2.0 * r1 * r2 - rho * (2.0 * s1 * s2 + d_close * (2.0 * s1 + d_close))) * inverse
 
     # central: anchor at mu
     phi_a, phi_b = INV_SQRT_2PI * exp_1, INV_SQRT_2PI * exp_2
@@ -155,14 +147,12 @@ def normalizer(mu, sigma, lower, upper):
     )
     density = at_anchor / sigma
     direct = keeps_digits(density)
-    log_mass = jnp.log(
-        jnp.where(narrow, mass, jnp.where(direct, 1.0, sigma))
-    ) - jnp.log(jnp.where(narrow, 1.0, jnp.where(direct, density, at_anchor)))
+    log_mass = jnp.log(jnp.where(narrow, mass, jnp.where(direct, 1.0, sigma))) - jnp.log(
+        jnp.where(narrow, 1.0, jnp.where(direct, density, at_anchor))
+    )
     log_mass = jnp.where(narrow, log_mass - offset * (kappa + 0.5 * offset), log_mass)
 
-    anchor = jnp.where(
-        narrow, middle, jnp.where(tail, jnp.where(is_reflected, upper, lower), mu)
-    )
+    anchor = jnp.where(narrow, middle, jnp.where(tail, jnp.where(is_reflected, upper, lower), mu))
     m1 = jnp.where(narrow, narrow_m1, side * jnp.where(tail, tail_m1, phi_a - phi_b))
     m2 = jnp.where(narrow, narrow_m2, jnp.where(tail, tail_m2, central_m2))
     at_lower = jnp.where(is_reflected, far, near)
@@ -196,9 +186,7 @@ def curvature(mu, sigma, lower, upper):
     variance = c2 - c1 * c1
     skew = d_narrow * (c3 - c1 * c2)
     spread = d_square * (c4 - c2 * c2)
-    _, offset = middle_of(
-        jnp.where(narrow, lower, 0.0), jnp.where(narrow, upper, 1.0), sigma
-    )
+    _, offset = middle_of(jnp.where(narrow, lower, 0.0), jnp.where(narrow, upper, 1.0), sigma)
     origin = jnp.where(
         interval.is_narrow(NARROW_DELTA, NARROW_WIDTH),
         side * offset,
