@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pymc as pm
 import pytensor
+import pytensor.tensor as pt
 import pytest
 from pymc.logprob.utils import ParameterValueError
 from pymc.testing import Domain, Rplusbig, assert_support_point_is_expected, check_logp
