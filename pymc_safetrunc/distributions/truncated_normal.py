@@ -137,10 +137,12 @@ def refuse_empty_interval(lower, upper):
     """Raise where constant bounds leave nothing between them, naming both values."""
     if not (isinstance(lower, Constant) and isinstance(upper, Constant)):
         return
-    for low, high in np.broadcast(lower.data, upper.data):
-        if not low < high:
-            raise ValueError(
-                f"The truncation interval is empty: lower={low}, upper={high}. "
-                "lower must be less than upper; if the two are swapped, exchange them, and for no "
-                "bound on a side leave it out (None)."
-            )
+    low, high = np.broadcast_arrays(lower.data, upper.data)
+    empty = ~(low < high)
+    if empty.any():
+        low, high = low[empty][0], high[empty][0]
+        raise ValueError(
+            f"The truncation interval is empty: lower={low}, upper={high}. "
+            "lower must be less than upper; if the two are swapped, exchange them, and for no "
+            "bound on a side leave it out (None)."
+        )
