@@ -4,7 +4,7 @@ from pymc_safetrunc.kernels import narrow
 
 
 def _sums(u, q, terms, weights):
-    """sum y_j weights[k][j] over j < terms of the parity of k, for each k."""
+    """Sum y_j weights[k][j] over j < terms of the parity of k, for each k."""
     y_before, y = 1.0, u
     sums = [float(w[0]) if k % 2 == 0 else u * float(w[1]) for k, w in enumerate(weights)]
     for j in range(2, terms):
