@@ -9,10 +9,12 @@ __version__ = metadata.version("pymc-safetrunc")
 # loads neither Numba nor any optional package.
 _HOME = {
     "TruncatedNormal": "pymc_safetrunc.distributions.truncated_normal",
+    "check_gradient": "pymc_safetrunc.diagnosis",
+    "diagnose": "pymc_safetrunc.diagnosis",
     "math": "pymc_safetrunc.math",
 }
 
-__all__ = ["TruncatedNormal", "__version__", "math"]
+__all__ = ["TruncatedNormal", "__version__", "check_gradient", "diagnose", "math"]
 
 
 def __getattr__(name: str) -> Any:

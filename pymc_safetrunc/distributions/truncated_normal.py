@@ -3,21 +3,26 @@
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.continuous import TruncatedNormalRV, get_tau_sigma
-from pymc.distributions.dist_math import check_parameters
-from pymc.distributions.shape_utils import rv_size_is_none
+from pymc.distributions.continuous import get_tau_sigma
+from pymc.distributions.dist_math import (
+    check_icdf_parameters,
+    check_icdf_value,
+    check_parameters,
+)
+from pymc.distributions.shape_utils import maybe_resize, rv_size_is_none
 from pytensor.graph.basic import Constant
 
-from pymc_safetrunc._upstream import default_transform
+from pymc_safetrunc._upstream import default_transform, distribution_mean
 from pymc_safetrunc.distributions.interval import SafeInterval, interior_point
-from pymc_safetrunc.math import truncated_normal_logpdf, truncated_normal_mean
-
-
-class SafeTruncatedNormalRV(TruncatedNormalRV):
-    """PyMC's random variable under a type of its own, to which the safe functions belong."""
-
-
-safe_truncated_normal = SafeTruncatedNormalRV()
+from pymc_safetrunc.math import (
+    as_argument,
+    truncated_normal_icdf,
+    truncated_normal_logcdf,
+    truncated_normal_logpdf,
+    truncated_normal_logsf,
+    truncated_normal_mean,
+)
+from pymc_safetrunc.ops.truncated_normal_rv import SafeTruncatedNormalRV, safe_truncated_normal
 
 
 class TruncatedNormal(pm.TruncatedNormal):
@@ -79,10 +84,10 @@ class TruncatedNormal(pm.TruncatedNormal):
     def dist(cls, mu=0, sigma=None, *, tau=None, lower=None, upper=None, **kwargs):
         """Make an unnamed TruncatedNormal, as in `pymc.Distribution.dist`."""
         _, sigma = get_tau_sigma(tau=tau, sigma=sigma)
-        lower = pt.as_tensor_variable(-np.inf if lower is None else lower)
-        upper = pt.as_tensor_variable(np.inf if upper is None else upper)
+        lower = as_argument(-np.inf if lower is None else lower)
+        upper = as_argument(np.inf if upper is None else upper)
         refuse_empty_interval(lower, upper)
-        mu = pt.as_tensor_variable(mu)
+        mu = as_argument(mu)
         return super(pm.TruncatedNormal, cls).dist([mu, sigma, lower, upper], **kwargs)
 
     def support_point(rv, size, mu, sigma, lower, upper):  # noqa: D102
@@ -92,14 +97,34 @@ class TruncatedNormal(pm.TruncatedNormal):
 
     def logp(value, mu, sigma, lower, upper):  # noqa: D102
         logp = truncated_normal_logpdf(value, mu, sigma, lower, upper)
-        return check_parameters(
-            logp,
-            pt.isfinite(mu),
-            sigma > 0,
-            pt.isfinite(sigma),
-            lower < upper,
-            msg="mu is finite, 0 < sigma < inf, lower < upper",
-        )
+        return check_parameters(logp, *legal(mu, sigma, lower, upper), msg=LEGAL)
+
+    def logcdf(value, mu, sigma, lower, upper):  # noqa: D102
+        logcdf = truncated_normal_logcdf(value, mu, sigma, lower, upper)
+        return check_parameters(logcdf, *legal(mu, sigma, lower, upper), msg=LEGAL)
+
+    def logccdf(value, mu, sigma, lower, upper):  # noqa: D102
+        logccdf = truncated_normal_logsf(value, mu, sigma, lower, upper)
+        return check_parameters(logccdf, *legal(mu, sigma, lower, upper), msg=LEGAL)
+
+    def icdf(value, mu, sigma, lower, upper):  # noqa: D102
+        icdf = truncated_normal_icdf(value, mu, sigma, lower, upper)
+        icdf = check_icdf_value(icdf, value)
+        return check_icdf_parameters(icdf, *legal(mu, sigma, lower, upper), msg=LEGAL)
+
+
+LEGAL = "mu is finite, 0 < sigma < inf, lower < upper"
+
+
+def legal(mu, sigma, lower, upper):
+    """Conditions under which the parameters define a law: what the message `LEGAL` says."""
+    return pt.isfinite(mu), sigma > 0, pt.isfinite(sigma), lower < upper
+
+
+@distribution_mean.register(SafeTruncatedNormalRV)
+def truncated_normal_distribution_mean(op, rv, rng, size, mu, sigma, lower, upper):
+    """Mean of the distribution, for `pymc.distributions.moments.mean`."""
+    return maybe_resize(truncated_normal_mean(mu, sigma, lower, upper), size)
 
 
 @default_transform.register(SafeTruncatedNormalRV)

@@ -4,7 +4,13 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from pymc_safetrunc.kernels import narrow, tail_table, truncated_normal
+from pymc_safetrunc.kernels import (
+    log_interval,
+    narrow,
+    tail_table,
+    truncated_normal,
+    truncated_normal_quantile,
+)
 
 FOLDER = Path(__file__).parent
 
@@ -29,6 +35,8 @@ CONSTANTS = (
             "LARGEST_SCALE",
         ),
     ),
+    (log_interval, ("HALF_LOG_2PI", "CENTRAL_WIDTH")),
+    (truncated_normal_quantile, ("MAX_STEPS", "SPLITTER")),
 )
 
 

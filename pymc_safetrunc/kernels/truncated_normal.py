@@ -28,7 +28,7 @@ INV_SQRT_2PI = 1.0 / SQRT_2PI
 # series; above, differences of tail functions, which lose 1/delta^2 (moments) or 1/d^3. At these
 # values they lose two digits (measured 2e-14 in units of the natural scale), and 18 terms of the
 # series suffice. The second-order quantities lose more, so their region is larger.
-NARROW_DELTA, NARROW_WIDTH = 0.3, 0.7
+NARROW_DELTA, NARROW_WIDTH = 0.5, 1.0
 NARROW_DELTA_2, NARROW_WIDTH_2 = 2.0, 2.0
 
 # exp(-60) d^4 is below rounding beside the anchor's own term, for every d that delta = 60 allows.
@@ -53,11 +53,14 @@ def distance(x, origin, sigma):
     """(x - origin)/sigma, kept apart from fastmath, which would reorder its neighbours into it.
 
     By the inverse of sigma, which is computed once where sigma is a scalar; by division where the
-    inverse would overflow or lose digits.
+    inverse would overflow or lose digits, and of halves where x - origin may overflow though the
+    quotient does not.
     """
     if SMALLEST_SCALE < sigma < LARGEST_SCALE:
         return (x - origin) * (1.0 / sigma)
-    return (x - origin) / sigma
+    if sigma < 1.0:
+        return (x - origin) / sigma
+    return (0.5 * x - 0.5 * origin) / (0.5 * sigma)
 
 
 @kernel
@@ -81,16 +84,16 @@ def density(z):
 def one_sided(mu, sigma, bound, side):
     """`normalizer` with one bound, below the interval (side 1) or above it (side -1).
 
-    Returns anchor, log mass, E[s], E[s^2] and the density at the bound.
+    Returns anchor, log mass, E[s], E[s^2], the density at the bound and sigma exp(-log mass).
     """
     a = side * distance(bound, mu, sigma)
     r1, r2 = tail_ratios(abs(a))
     hazard = abs(a) + r1
     if a >= 0.0:
         if a == math.inf:
-            return mu, math.inf, 0.0, 0.0, 0.0
+            return mu, math.inf, 0.0, 0.0, 0.0, 0.0
         near = distance(hazard, 0.0, sigma)
-        return bound, log_mass_from(near, hazard, sigma), side * r1, 2.0 * r1 * r2, near
+        return bound, log_mass_from(near, hazard, sigma), side * r1, 2.0 * r1 * r2, near, hazard
     near = density(a)
     inverse_mass = 1.0 / (1.0 - near / hazard)
     near *= inverse_mass
@@ -99,19 +102,19 @@ def one_sided(mu, sigma, bound, side):
         m2 += a * near
     mode = INV_SQRT_2PI * inverse_mass
     log_mass = log_mass_from(distance(mode, 0.0, sigma), mode, sigma)
-    return mu, log_mass, side * near, m2, distance(near, 0.0, sigma)
+    return mu, log_mass, side * near, m2, distance(near, 0.0, sigma), mode
 
 
 @kernel
 def middle_of(lower, upper, sigma):
     """The midpoint rounded to a float, and how far it really is from there, in sigmas."""
     middle = lower + 0.5 * (upper - lower)
-    return middle, distance(0.5 * (upper - middle), 0.5 * (middle - lower), sigma)
+    return middle, 0.5 * distance(upper - middle, middle - lower, sigma)
 
 
 @kernel
 def two_sided(mu, sigma, lower, upper):
-    """`normalizer` with two finite bounds."""
+    """`normalizer` with two finite bounds, and last sigma exp(-log mass)."""
     a = distance(lower, mu, sigma)
     b = distance(upper, mu, sigma)
     # from the bounds: b - a would lose the digits of a narrow interval
@@ -128,7 +131,8 @@ def two_sided(mu, sigma, lower, upper):
         m2 = d * d * c2 + offset * (2.0 * step + offset)
         at_ends = math.exp(-0.125 * d * d) / mass
         tilt = math.exp(0.5 * delta)
-        return anchor, log_mass, offset + step, m2, at_ends * tilt, at_ends / tilt
+        relative = math.exp(offset * (kappa + 0.5 * offset)) / (d * n0)
+        return anchor, log_mass, offset + step, m2, at_ends * tilt, at_ends / tilt, relative
 
     anchor = lower
     side = 1.0
@@ -139,7 +143,7 @@ def two_sided(mu, sigma, lower, upper):
         side = -1.0
     if a >= 0.0:
         if a == math.inf:
-            return mu, math.inf, 0.0, 0.0, 0.0, 0.0
+            return mu, math.inf, 0.0, 0.0, 0.0, 0.0, 0.0
         r1, r2 = tail_ratios(a)
         hazard = a + r1
         m1 = r1
@@ -155,8 +159,8 @@ def two_sided(mu, sigma, lower, upper):
             m2 = (m2 - rho * (2.0 * s1 * s2 + d * (2.0 * s1 + d))) * inverse
             hazard *= inverse
         near = distance(hazard, 0.0, sigma)
-        far = e * near
-        log_mass = log_mass_from(near, hazard, sigma)
+        far = distance(e * hazard, 0.0, sigma)  # 0, not 0 * inf, where near overflows
+        relative = hazard
     else:
         near = density(a)
         far = density(b)
@@ -175,13 +179,27 @@ def two_sided(mu, sigma, lower, upper):
         if far > 0.0:
             m2 -= b * far
         anchor = mu
-        mode = INV_SQRT_2PI * inverse
-        log_mass = log_mass_from(distance(mode, 0.0, sigma), mode, sigma)
+        relative = INV_SQRT_2PI * inverse
         near = distance(near, 0.0, sigma)
         far = distance(far, 0.0, sigma)
+    log_mass = log_mass_from(distance(relative, 0.0, sigma), relative, sigma)
     if side < 0.0:
         near, far = far, near
-    return anchor, log_mass, side * m1, m2, near, far
+    return anchor, log_mass, side * m1, m2, near, far, relative
+
+
+@kernel
+def law(mu, sigma, lower, upper):
+    """`normalizer`, and last sigma exp(-log mass): the density at the anchor, free of a unit."""
+    if not is_legal(mu, sigma, lower, upper):
+        return math.nan, math.nan, math.nan, math.nan, math.nan, math.nan, math.nan
+    if upper == math.inf:
+        anchor, log_mass, m1, m2, near, relative = one_sided(mu, sigma, lower, 1.0)
+        return anchor, log_mass, m1, m2, near, 0.0, relative
+    if lower == -math.inf:
+        anchor, log_mass, m1, m2, near, relative = one_sided(mu, sigma, upper, -1.0)
+        return anchor, log_mass, m1, m2, 0.0, near, relative
+    return two_sided(mu, sigma, lower, upper)
 
 
 @kernel
@@ -216,15 +234,8 @@ def normalizer(mu, sigma, lower, upper):
     Measured error
         24,000 parameter sets against mpmath (``tests/accuracy``), see benchmarks/RESULTS.md.
     """
-    if not is_legal(mu, sigma, lower, upper):
-        return math.nan, math.nan, math.nan, math.nan, math.nan, math.nan
-    if upper == math.inf:
-        anchor, log_mass, m1, m2, near = one_sided(mu, sigma, lower, 1.0)
-        return anchor, log_mass, m1, m2, near, 0.0
-    if lower == -math.inf:
-        anchor, log_mass, m1, m2, near = one_sided(mu, sigma, upper, -1.0)
-        return anchor, log_mass, m1, m2, 0.0, near
-    return two_sided(mu, sigma, lower, upper)
+    anchor, log_mass, m1, m2, density_lower, density_upper, _ = law(mu, sigma, lower, upper)
+    return anchor, log_mass, m1, m2, density_lower, density_upper
 
 
 @kernel

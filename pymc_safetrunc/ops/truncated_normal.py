@@ -5,9 +5,11 @@ output, so PyTensor fuses it with its neighbours. Derivatives are taken with the
 (see `pymc_safetrunc.kernels.truncated_normal`), which the connection patterns say.
 """
 
+import numpy as np
 from pytensor.gradient import DisconnectedType
-from pytensor.scalar.basic import switch
+from pytensor.scalar.basic import and_, exp, invert, or_, switch
 
+from pymc_safetrunc.kernels import log_interval, truncated_normal_quantile
 from pymc_safetrunc.kernels import truncated_normal as kernels
 from pymc_safetrunc.ops.kernel_op import KernelOp
 
@@ -35,11 +37,19 @@ class Curvature(KernelOp):
     c_function = "safetrunc_curvature"
 
     def pullback(self, inputs, outputs, cotangents):
-        """Third derivatives of the log mass: not available."""
-        raise NotImplementedError(
-            "The truncated normal's log-density has derivatives to second order; a third was asked "
-            "for. Ask for second derivatives at most (compile_d2logp)."
-        )
+        """Gradient of Var(s) = E[s^2] - E[s]^2; of the others not available."""
+        for_variance, *others = cotangents
+        if not all(isinstance(cotangent.type, DisconnectedType) for cotangent in others):
+            raise NotImplementedError(
+                "The truncated normal's log-density has derivatives to second order; a third was "
+                "asked for. Ask for second derivatives at most (compile_d2logp)."
+            )
+        law = normalizer(*inputs)
+        m1_gradient, m2_gradient, _, _ = _moment_gradients(inputs, law)
+        return [
+            for_variance * (d_m2 - 2 * law[2] * d_m1)
+            for d_m1, d_m2 in zip(m1_gradient, m2_gradient, strict=True)
+        ]
 
 
 class Normalizer(KernelOp):
@@ -81,15 +91,69 @@ class LogDensity(KernelOp):
         """Derivatives -(x - mu)/sigma^2, s/sigma, s (2 kappa + s)/sigma and -1."""
         x, mu, sigma, anchor, _ = inputs
         (cotangent,) = cotangents
-        step = cotangent / sigma
         s = distance(x, anchor, sigma)
         kappa = distance(anchor, mu, sigma)
+        # divided by `distance`: 1/sigma may overflow, and is 0 * inf where x is mu
         return [
-            -step * distance(x, mu, sigma),
-            step * s,
-            step * s * (2 * kappa + s),
+            -cotangent * distance(distance(x, mu, sigma), 0, sigma),
+            cotangent * distance(s, 0, sigma),
+            cotangent * distance(s * (2 * kappa + s), 0, sigma),
             DisconnectedType()(),
             -cotangent,
+        ]
+
+
+class LogInterval(KernelOp):
+    """log(Phi(b) - Phi(a))."""
+
+    nin = 2
+    kernel = staticmethod(log_interval.log_interval)
+    c_function = "safetrunc_log_interval"
+
+    def pullback(self, inputs, outputs, cotangents):
+        """Minus and plus the densities, at the bounds, of the law truncated to [a, b]."""
+        a, b = inputs
+        (cotangent,) = cotangents
+        *_, density_a, density_b = normalizer(np.float64(0), np.float64(1), a, b)
+        return [-cotangent * density_a, cotangent * density_b]
+
+
+class Quantile(KernelOp):
+    """Quantile of the truncated law."""
+
+    nin = 5
+    kernel = staticmethod(truncated_normal_quantile.quantile)
+    c_function = "safetrunc_quantile"
+
+    def pullback(self, inputs, outputs, cotangents):
+        """By the implicit function theorem: dx = (dq - dF)/p(x), dF at fixed x.
+
+        dF is taken of the smaller tail's mass, which one truncated law is of another: its log
+        changes with mu and sigma by differences of the two laws' moments.
+        """
+        q, mu, sigma, lower, upper = inputs
+        (x,) = outputs
+        (cotangent,) = cotangents
+        anchor, log_mass, m1, m2, density_lower, density_upper = normalizer(mu, sigma, lower, upper)
+        density = exp(log_density(x, mu, sigma, anchor, log_mass))
+        low_side = q <= 0.5
+        # a tail without mass (q of 0 or 1) is replaced by the whole: its factor is 0
+        has_mass = and_(lower < x, x < upper)
+        part_lower = switch(or_(low_side, invert(has_mass)), lower, x)
+        part_upper = switch(and_(low_side, has_mass), x, upper)
+        part_anchor, _, p1, p2, _, _ = normalizer(mu, sigma, part_lower, part_upper)
+        kappa = distance(anchor, mu, sigma)
+        shift = distance(part_anchor, anchor, sigma)
+        d_mean = p1 + shift - m1
+        d_square = p2 + shift * (2 * p1 + shift) - m2
+        # dF/dmu = q dlogF/dmu, or minus (1 - q) dlogS/dmu
+        tail = switch(low_side, -q, 1 - q) / density * cotangent / sigma
+        return [
+            cotangent / density,
+            tail * d_mean,
+            tail * (2 * kappa * d_mean + d_square),
+            cotangent * density_lower * (1 - q) / density,
+            cotangent * density_upper * q / density,
         ]
 
 
@@ -97,6 +161,8 @@ distance = Distance(name="distance")
 curvature = Curvature(name="truncated_normal_curvature")
 normalizer = Normalizer(name="truncated_normal_normalizer")
 log_density = LogDensity(name="truncated_normal_log_density")
+log_ndtr_interval = LogInterval(name="log_ndtr_interval")
+quantile = Quantile(name="truncated_normal_quantile")
 
 
 def _log_mass_gradient(inputs, outputs):

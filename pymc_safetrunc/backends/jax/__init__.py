@@ -5,7 +5,12 @@ An Op is added by a line in `ARRAY_KERNELS`. Its derivatives come from its own p
 
 from collections.abc import Callable
 
-from pymc_safetrunc.backends.jax import truncated_normal
+from pymc_safetrunc.backends.jax import (
+    log_interval,
+    random,
+    truncated_normal,
+    truncated_normal_quantile,
+)
 from pymc_safetrunc.backends.jax.funcify import register
 from pymc_safetrunc.ops import truncated_normal as truncated_normal_ops
 from pymc_safetrunc.ops.kernel_op import KernelOp
@@ -15,7 +20,10 @@ ARRAY_KERNELS: dict[type[KernelOp], Callable] = {
     truncated_normal_ops.LogDensity: truncated_normal.log_density,
     truncated_normal_ops.Normalizer: truncated_normal.normalizer,
     truncated_normal_ops.Curvature: truncated_normal.curvature,
+    truncated_normal_ops.LogInterval: log_interval.log_interval,
+    truncated_normal_ops.Quantile: truncated_normal_quantile.quantile,
 }
 
 for op_class, array_kernel in ARRAY_KERNELS.items():
     register(op_class, array_kernel)
+random.register()

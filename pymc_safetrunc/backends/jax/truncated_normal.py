@@ -96,6 +96,11 @@ def middle_of(lower, upper, sigma):
 
 def normalizer(mu, sigma, lower, upper):
     """Anchor, log mass, E[s], E[s^2] and the densities at the bounds."""
+    return law(mu, sigma, lower, upper)[:-1]
+
+
+def law(mu, sigma, lower, upper):
+    """`normalizer`, and last sigma exp(-log mass): the density at the anchor, free of a unit."""
     mu, sigma, lower, upper = jnp.broadcast_arrays(mu, sigma, lower, upper)
     interval = interval_of(mu, sigma, lower, upper)
     legal, is_reflected, a, b, d, delta = interval
@@ -157,8 +162,10 @@ def normalizer(mu, sigma, lower, upper):
     m2 = jnp.where(narrow, narrow_m2, jnp.where(tail, tail_m2, central_m2))
     at_lower = jnp.where(is_reflected, far, near)
     at_upper = jnp.where(is_reflected, near, far)
-    outputs = anchor, log_mass, m1, m2, at_lower, at_upper
-    if_unreachable = mu, jnp.inf, 0.0, 0.0, 0.0, 0.0
+    narrow_relative = jnp.exp(offset * (kappa + 0.5 * offset)) / (jnp.where(narrow, d, 1.0) * n0)
+    relative = jnp.where(narrow, narrow_relative, at_anchor)
+    outputs = anchor, log_mass, m1, m2, at_lower, at_upper, relative
+    if_unreachable = mu, jnp.inf, 0.0, 0.0, 0.0, 0.0, 0.0
     return tuple(
         jnp.where(legal, jnp.where(a == jnp.inf, limit, output), jnp.nan)
         for output, limit in zip(outputs, if_unreachable, strict=True)

@@ -82,7 +82,8 @@ SAFETRUNC_FUNCTION double safetrunc_distance(double x, double origin, double sig
 {
     if (SAFETRUNC_SMALLEST_SCALE < sigma && sigma < SAFETRUNC_LARGEST_SCALE)
         return (x - origin) * (1.0 / sigma);
-    return (x - origin) / sigma;
+    if (sigma < 1.0) return (x - origin) / sigma;
+    return (0.5 * x - 0.5 * origin) / (0.5 * sigma);
 }
 
 SAFETRUNC_FUNCTION double safetrunc_log_mass_from(double density_at_anchor, double relative,
@@ -101,8 +102,9 @@ SAFETRUNC_FUNCTION double safetrunc_density(double z)
     return 0.0;
 }
 
-SAFETRUNC_FUNCTION void safetrunc_fill(double out[6], double anchor, double log_mass, double m1,
-                                       double m2, double density_lower, double density_upper)
+SAFETRUNC_FUNCTION void safetrunc_fill(double out[7], double anchor, double log_mass, double m1,
+                                       double m2, double density_lower, double density_upper,
+                                       double relative)
 {
     out[0] = anchor;
     out[1] = log_mass;
@@ -110,10 +112,11 @@ SAFETRUNC_FUNCTION void safetrunc_fill(double out[6], double anchor, double log_
     out[3] = m2;
     out[4] = density_lower;
     out[5] = density_upper;
+    out[6] = relative;
 }
 
 SAFETRUNC_FUNCTION void safetrunc_one_sided(double mu, double sigma, double bound, double side,
-                                            double out[6])
+                                            double out[7])
 {
     double a = side * safetrunc_distance(bound, mu, sigma), r[2];
     safetrunc_tail_ratios(fabs(a), r);
@@ -121,7 +124,7 @@ SAFETRUNC_FUNCTION void safetrunc_one_sided(double mu, double sigma, double boun
     double anchor, relative, m1, m2, near;
     if (a >= 0.0) {
         if (a == INFINITY) {
-            safetrunc_fill(out, mu, INFINITY, 0.0, 0.0, 0.0, 0.0);
+            safetrunc_fill(out, mu, INFINITY, 0.0, 0.0, 0.0, 0.0, 0.0);
             return;
         }
         anchor = bound;
@@ -143,19 +146,19 @@ SAFETRUNC_FUNCTION void safetrunc_one_sided(double mu, double sigma, double boun
     double log_mass =
         safetrunc_log_mass_from(safetrunc_distance(relative, 0.0, sigma), relative, sigma);
     safetrunc_fill(out, anchor, log_mass, side * m1, m2, side > 0.0 ? near : 0.0,
-                   side > 0.0 ? 0.0 : near);
+                   side > 0.0 ? 0.0 : near, relative);
 }
 
 SAFETRUNC_FUNCTION double safetrunc_middle_of(double lower, double upper, double sigma,
                                               double *offset)
 {
     double middle = lower + 0.5 * (upper - lower);
-    *offset = safetrunc_distance(0.5 * (upper - middle), 0.5 * (middle - lower), sigma);
+    *offset = 0.5 * safetrunc_distance(upper - middle, middle - lower, sigma);
     return middle;
 }
 
 SAFETRUNC_FUNCTION void safetrunc_two_sided(double mu, double sigma, double lower, double upper,
-                                            double out[6])
+                                            double out[7])
 {
     double a = safetrunc_distance(lower, mu, sigma);
     double b = safetrunc_distance(upper, mu, sigma);
@@ -173,11 +176,13 @@ SAFETRUNC_FUNCTION void safetrunc_two_sided(double mu, double sigma, double lowe
         double m2 = d * d * n[2] + offset * (2.0 * step + offset);
         double at_ends = exp(-0.125 * d * d) / mass;
         double tilt = exp(0.5 * delta);
-        safetrunc_fill(out, anchor, log_mass, offset + step, m2, at_ends * tilt, at_ends / tilt);
+        double relative = exp(offset * (kappa + 0.5 * offset)) / (d * n[0]);
+        safetrunc_fill(out, anchor, log_mass, offset + step, m2, at_ends * tilt, at_ends / tilt,
+                       relative);
         return;
     }
 
-    double anchor = lower, side = 1.0, log_mass, m1, m2, near, far;
+    double anchor = lower, side = 1.0, relative, m1, m2, near, far;
     if (a + b < 0.0) {
         double swapped = -a;
         a = -b;
@@ -188,7 +193,7 @@ SAFETRUNC_FUNCTION void safetrunc_two_sided(double mu, double sigma, double lowe
     }
     if (a >= 0.0) {
         if (a == INFINITY) {
-            safetrunc_fill(out, mu, INFINITY, 0.0, 0.0, 0.0, 0.0);
+            safetrunc_fill(out, mu, INFINITY, 0.0, 0.0, 0.0, 0.0, 0.0);
             return;
         }
         double r[2];
@@ -206,8 +211,8 @@ SAFETRUNC_FUNCTION void safetrunc_two_sided(double mu, double sigma, double lowe
             hazard *= inverse;
         }
         near = safetrunc_distance(hazard, 0.0, sigma);
-        far = e * near;
-        log_mass = safetrunc_log_mass_from(near, hazard, sigma);
+        far = safetrunc_distance(e * hazard, 0.0, sigma);
+        relative = hazard;
     } else {
         double r[2], mass = 1.0;
         near = safetrunc_density(a);
@@ -228,26 +233,35 @@ SAFETRUNC_FUNCTION void safetrunc_two_sided(double mu, double sigma, double lowe
         if (near > 0.0) m2 += a * near;
         if (far > 0.0) m2 -= b * far;
         anchor = mu;
-        double mode = SAFETRUNC_INV_SQRT_2PI * inverse;
-        log_mass = safetrunc_log_mass_from(safetrunc_distance(mode, 0.0, sigma), mode, sigma);
+        relative = SAFETRUNC_INV_SQRT_2PI * inverse;
         near = safetrunc_distance(near, 0.0, sigma);
         far = safetrunc_distance(far, 0.0, sigma);
     }
+    double log_mass =
+        safetrunc_log_mass_from(safetrunc_distance(relative, 0.0, sigma), relative, sigma);
     safetrunc_fill(out, anchor, log_mass, side * m1, m2, side > 0.0 ? near : far,
-                   side > 0.0 ? far : near);
+                   side > 0.0 ? far : near, relative);
 }
 
-SAFETRUNC_FUNCTION void safetrunc_normalizer(double mu, double sigma, double lower, double upper,
-                                             double out[6])
+SAFETRUNC_FUNCTION void safetrunc_law(double mu, double sigma, double lower, double upper,
+                                      double out[7])
 {
     if (!safetrunc_is_legal(mu, sigma, lower, upper))
-        safetrunc_fill(out, NAN, NAN, NAN, NAN, NAN, NAN);
+        safetrunc_fill(out, NAN, NAN, NAN, NAN, NAN, NAN, NAN);
     else if (upper == INFINITY)
         safetrunc_one_sided(mu, sigma, lower, 1.0, out);
     else if (lower == -INFINITY)
         safetrunc_one_sided(mu, sigma, upper, -1.0, out);
     else
         safetrunc_two_sided(mu, sigma, lower, upper, out);
+}
+
+SAFETRUNC_FUNCTION void safetrunc_normalizer(double mu, double sigma, double lower, double upper,
+                                             double out[6])
+{
+    double law[7];
+    safetrunc_law(mu, sigma, lower, upper, law);
+    for (int i = 0; i < 6; i++) out[i] = law[i];
 }
 
 SAFETRUNC_FUNCTION void safetrunc_curvature(double mu, double sigma, double lower, double upper,
@@ -344,4 +358,158 @@ SAFETRUNC_FUNCTION double safetrunc_log_density(double x, double mu, double sigm
     double s = safetrunc_distance(x, anchor, sigma);
     double kappa = safetrunc_distance(anchor, mu, sigma);
     return -s * (kappa + 0.5 * s) - log_mass;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_upper_tail(double z)
+{
+    double r[2];
+    safetrunc_tail_ratios(z, r);
+    return safetrunc_density(z) / (z + r[0]);
+}
+
+SAFETRUNC_FUNCTION double safetrunc_log_interval(double a, double b)
+{
+    if (a == b) return -INFINITY;
+    if (a < 0.0 && 0.0 < b && b - a > SAFETRUNC_CENTRAL_WIDTH)
+        return log1p(-(safetrunc_upper_tail(-a) + safetrunc_upper_tail(b)));
+    double law[7];
+    safetrunc_law(0.0, 1.0, a, b, law);
+    return law[1] - SAFETRUNC_HALF_LOG_2PI - 0.5 * law[0] * law[0];
+}
+
+SAFETRUNC_FUNCTION double safetrunc_two_sum(double a, double b, double *error)
+{
+    double total = a + b, rest = total - a;
+    *error = (a - (total - rest)) + (b - rest);
+    return total;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_two_product(double a, double b, double *error)
+{
+    double product = a * b;
+    double scaled = SAFETRUNC_SPLITTER * a;
+    double a_high = scaled - (scaled - a), a_low = a - a_high;
+    scaled = SAFETRUNC_SPLITTER * b;
+    double b_high = scaled - (scaled - b), b_low = b - b_high;
+    *error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
+    return product;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_log_density_ratio(double x, double origin, double mu,
+                                                      double sigma, double *rest)
+{
+    double step_rest, right_rest, left_rest, both_rest, top_rest, bottom_rest, product_rest;
+    double step = safetrunc_two_sum(x, -origin, &step_rest);
+    double right = safetrunc_two_sum(x, -mu, &right_rest);
+    double left = safetrunc_two_sum(origin, -mu, &left_rest);
+    double both = safetrunc_two_sum(right, left, &both_rest);
+    both_rest += right_rest + left_rest;
+    double top = safetrunc_two_product(-step, both, &top_rest);
+    top_rest -= step * both_rest + step_rest * both;
+    double bottom = safetrunc_two_product(2.0 * sigma, sigma, &bottom_rest);
+    double ratio = top / bottom;
+    double product = safetrunc_two_product(ratio, bottom, &product_rest);
+    *rest = (((top - product) - product_rest) + top_rest - ratio * bottom_rest) / bottom;
+    if (!(fabs(*rest) < INFINITY)) *rest = 0.0;
+    return ratio;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_rough_normal_quantile(double p)
+{
+    double t = sqrt(-2.0 * log(p));
+    double top = 2.515517 + t * (0.802853 + t * 0.010328);
+    return top / (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_start_of(double q, double mu, double sigma, double lower,
+                                             double upper)
+{
+    double a = safetrunc_distance(lower, mu, sigma);
+    double b = safetrunc_distance(upper, mu, sigma);
+    double d = safetrunc_distance(upper, lower, sigma);
+    double near = lower, side = 1.0, below = q, above = 1.0 - q;
+    if (a + b < 0.0) {
+        double swapped = -a;
+        a = -b;
+        b = swapped;
+        near = upper;
+        side = -1.0;
+        below = 1.0 - q;
+        above = q;
+    }
+    if (a >= 0.0) {
+        double delta = d * (a + 0.5 * d);
+        double reach = delta < SAFETRUNC_UNDERFLOW ? -expm1(-delta) : 1.0;
+        double drop = reach < 1.0 ? -log1p(-below * reach) : -log(above);
+        if (drop == 0.0) return near;
+        return near + side * sigma * (2.0 * drop / (a + sqrt(a * a + 2.0 * drop)));
+    }
+    if (d < 1.0) return near + side * below * (upper - lower);
+    double left = safetrunc_upper_tail(-a), right = safetrunc_upper_tail(b);
+    double inside = 1.0 - left - right;
+    if (left + below * inside <= 0.5)
+        return mu + side * sigma * safetrunc_rough_normal_quantile(left + below * inside);
+    return mu - side * sigma * safetrunc_rough_normal_quantile(right + above * inside);
+}
+
+SAFETRUNC_FUNCTION double safetrunc_beside_bound(double x, double bound, double linear_step,
+                                                 int rising)
+{
+    double linear = bound + linear_step;
+    return (rising ? linear < x : linear > x) ? linear : x;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_quantile(double q, double mu, double sigma, double lower,
+                                             double upper)
+{
+    double law[7], part[7];
+    safetrunc_law(mu, sigma, lower, upper, law);
+    if (isnan(law[1]) || !(0.0 <= q && q <= 1.0)) return NAN;
+    if (q == 0.0) return lower;
+    if (q == 1.0) return upper;
+    if (law[1] == INFINITY) return mu < lower ? lower : (mu > upper ? upper : mu);
+    double anchor = law[0], low = lower, high = upper, tail;
+    double x = safetrunc_start_of(q, mu, sigma, lower, upper);
+    if (q <= 0.5) {
+        tail = q;
+        if (law[4] > 0.0) x = safetrunc_beside_bound(x, lower, tail / law[4], lower < mu);
+    } else {
+        tail = 1.0 - q;
+        if (law[5] > 0.0) x = -safetrunc_beside_bound(-x, -upper, tail / law[5], upper > mu);
+    }
+    if (!(low < x && x < high)) x = anchor + sigma * law[2];
+    for (int i = 0; i < SAFETRUNC_MAX_STEPS && low < x && x < high; i++) {
+        double slope, rest, step, following;
+        if (q <= 0.5) {
+            safetrunc_law(mu, sigma, lower, x, part);
+            slope = part[5];
+        } else {
+            safetrunc_law(mu, sigma, x, upper, part);
+            slope = -part[4];
+        }
+        if (slope == 0.0) {
+            x = 0.5 * (x + anchor);
+            continue;
+        }
+        double ratio = safetrunc_log_density_ratio(part[0], anchor, mu, sigma, &rest);
+        double relative = law[6] / part[6] / tail
+                          * exp(ratio > -SAFETRUNC_UNDERFLOW ? ratio : -SAFETRUNC_UNDERFLOW);
+        if (1e-8 < relative && relative < 1e8)
+            step = -(log(relative) + rest) / slope;
+        else if (part[6] < INFINITY && fabs(slope) < INFINITY)
+            step = -(log(law[6]) - log(part[6]) + ratio - log(tail)) / slope;
+        else
+            break;
+        following = x + step;
+        if (step < 0.0) {
+            high = x;
+            if (!(following > low)) following = 0.5 * (low + x);
+        } else {
+            low = x;
+            if (!(following < high)) following = 0.5 * (high + x);
+        }
+        if (following == x) break;
+        x = following;
+    }
+    return x < lower ? lower : (x > upper ? upper : x);
 }
