@@ -3,6 +3,8 @@
 An Op is added by a line in `ARRAY_KERNELS`. Its derivatives come from its own pullback.
 """
 
+from collections.abc import Callable
+
 from pymc_safetrunc.backends.jax import (
     log_interval,
     random,
@@ -11,8 +13,9 @@ from pymc_safetrunc.backends.jax import (
 )
 from pymc_safetrunc.backends.jax.funcify import register
 from pymc_safetrunc.ops import truncated_normal as truncated_normal_ops
+from pymc_safetrunc.ops.kernel_op import KernelOp
 
-ARRAY_KERNELS = {
+ARRAY_KERNELS: dict[type[KernelOp], Callable] = {
     truncated_normal_ops.Distance: truncated_normal.distance,
     truncated_normal_ops.LogDensity: truncated_normal.log_density,
     truncated_normal_ops.Normalizer: truncated_normal.normalizer,
