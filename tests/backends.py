@@ -4,7 +4,10 @@ import pytensor
 
 from tests import optional
 
-LINKERS = ("NUMBA", "CVM", "C", "JAX")
+# These keep IEEE arithmetic to the ends of the range. XLA flushes subnormal numbers to zero and turns
+# a/b/c into a/(b c), so that on JAX scales are to be between 1e-150 and 1e150.
+IEEE_LINKERS = ("NUMBA", "CVM", "C")
+LINKERS = (*IEEE_LINKERS, "JAX")
 
 
 def compiled(inputs, outputs, mode):

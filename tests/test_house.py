@@ -14,14 +14,17 @@ OTHERS = ("pymc", "pytensor", "nutpie", "arviz", "numpyro", "jax")
 MATHEMATICS = ("kernels", "ops", "backends", "math")
 ALLOWED = {
     "_upstream": (),
+    "_import_hook": (),
     "kernels": (),
-    "ops": ("kernels",),
+    "ops": ("kernels", "_import_hook"),
     "backends": ("kernels", "ops"),
     "math": ("kernels", "ops", "backends"),
     "distributions": MATHEMATICS,
     "dims": (*MATHEMATICS, "distributions"),
     "installation": (*MATHEMATICS, "distributions"),
-    "findings": (),
+    "demo": ("distributions",),
+    # a finding shows itself: looked up when it is asked to
+    "findings": ("report",),
     "report": ("findings",),
     "diagnosis": ("kernels", "distributions", "findings", "report"),
     "watchdog": ("findings", "report", "diagnosis"),

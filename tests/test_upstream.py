@@ -12,6 +12,21 @@ FEATURES = {
         "_default_transform",
         "the unconstraining transform of pst.TruncatedNormal",
     ),
+    "distribution_mean": (
+        "pymc.distributions.moments.means",
+        "_mean",
+        "the mean of pst.TruncatedNormal",
+    ),
+    "inline_ofg_node": (
+        "pytensor.compile.rewriting",
+        "inline_ofg_node",
+        "diagnosis inside an OpFromGraph",
+    ),
+    "link_only_mode": (
+        "pytensor.compile.inner_function",
+        "link_only_mode",
+        "diagnosis inside a Scan",
+    ),
 }
 
 
