@@ -4,7 +4,7 @@ import pytensor
 
 from tests import optional
 
-# These keep IEEE arithmetic to the ends of the range. XLA flushes subnormal numbers to zero and turns
+# These keep IEEE arithmetic to the ends of the range. XLA flushes subnormal numbers to 0 and turns
 # a/b/c into a/(b c), so that on JAX scales are to be between 1e-150 and 1e150.
 IEEE_LINKERS = ("NUMBA", "CVM", "C")
 LINKERS = (*IEEE_LINKERS, "JAX")
