@@ -1,11 +1,71 @@
-"""Every private name of PyMC or nutpie that is used, each with the feature it carries."""
+"""Every private name of PyMC or nutpie that is used, each with the feature it carries.
+
+A name counts as private when it starts with an underscore, or when PyMC exports it from no public
+module and documents it nowhere.
+"""
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import sys
+import warnings
+from typing import Any
 
-__all__ = ["running_chain"]
+import pymc.sampling.mcmc as _mcmc
+from pymc.backends import _ZarrChainBase, _ZarrTraceBase
+
+# Features: `sample` derives cores, BLAS threads, the start method and compile settings exactly as
+# `pm.sample` does, so that its runs are the same.
+from pymc.pytensorf import resolve_backend_compile_kwargs as compile_kwargs
+from pymc.sampling.mcmc import _choose_chains as choose_chains
+
+# Feature: starting points with the jitter, and from the random streams, of `pm.sample`.
+from pymc.sampling.mcmc import _init_jitter as jittered_points
+
+# Feature: a quiet run is quiet.
+from pymc.sampling.mcmc import _quiet_logging as quiet_logging
+
+# Features: the loops that run PyMC's samplers in this process, and the packaging of their result.
+from pymc.sampling.mcmc import _sample_many as sample_sequentially
+from pymc.sampling.mcmc import _sample_return as package_result
+from pymc.sampling.mcmc import assign_step_methods, get_default_tune_steps, instantiate_steppers
+from pymc.sampling.mcmc import setup_cores_blas_cores as blas_settings
+from pymc.sampling.parallel import _cpu_count as cpu_count
+from pymc.sampling.parallel import _initialize_multiprocessing_context as multiprocessing_context
+from pymc.sampling.population import _sample_population as sample_population
+from pytensor.link.jax.linker import JAXLinker
+from pytensor.link.numba.linker import NumbaLinker
+
+__all__ = [
+    "assign_step_methods",
+    "blas_settings",
+    "chains_recording_in_workers",
+    "choose_chains",
+    "compile_kwargs",
+    "cpu_count",
+    "density_and_gradient",
+    "get_default_tune_steps",
+    "instantiate_steppers",
+    "is_zarr",
+    "jittered_points",
+    "linker_suits_nutpie",
+    "log_step_hierarchy",
+    "multiprocessing_context",
+    "nutpie_usable",
+    "package_result",
+    "quiet_logging",
+    "running_chain",
+    "sample_population",
+    "sample_sequentially",
+    "sampling_log",
+    "set_lengths",
+    "worker_pipe",
+    "worker_process",
+]
+
+# Feature: what `sample` logs comes from the logger PyMC's users already filter.
+sampling_log = logging.getLogger("pymc.sampling.mcmc")
 
 # PyMC's names for the worker processes of a chain: the parallel sampler's and the population's.
 _WORKER_NAMES = ("worker_chain_", "ChainWalker")
@@ -33,3 +93,83 @@ def running_chain() -> int | None:
             return int(frame.f_locals[name])
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def nutpie_usable() -> bool:
+    """Say whether nutpie is installed in a version PyMC accepts; warn when it is too old.
+
+    Feature: `sample` picks nutpie where `pm.sample` does.
+    """
+    if not _mcmc.NUTPIE_INSTALLED:
+        return False
+    if _mcmc._nutpie_meets_min_version():
+        return True
+    wanted = ".".join(map(str, _mcmc.NUTPIE_MIN_VERSION))
+    warnings.warn(
+        f"pymc requires nutpie>={wanted}. Falling back to the pymc NUTS sampler. "
+        f"Upgrade with `pip install -U nutpie` or "
+        f"`conda install -c conda-forge 'nutpie>={wanted}'`.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return False
+
+
+def linker_suits_nutpie(linker: Any) -> bool:
+    """Say whether PyMC would hand a model compiled with this linker to nutpie."""
+    return isinstance(linker, NumbaLinker | JAXLinker)
+
+
+def log_step_hierarchy(step: Any) -> None:
+    """Log the steps and their variables. Feature: the log of `sample` reads as PyMC's."""
+    _mcmc._print_step_hierarchy(step)
+
+
+def is_zarr(trace: Any) -> bool:
+    """Say whether a trace is a ZarrTrace. Feature: asked without importing zarr."""
+    return isinstance(trace, _ZarrTraceBase)
+
+
+def set_lengths(trace: Any, tune: int, draws: int) -> None:
+    """Tell a MultiTrace where tuning ends. Feature: an aborted chain keeps its tuning apart."""
+    trace.report._n_tune = tune
+    trace.report._n_draws = draws
+
+
+def worker_pipe(adapter: Any) -> Any:
+    """Return the pipe of a ProcessAdapter. Feature: a wait for a worker has a time limit."""
+    return adapter._msg_pipe
+
+
+def worker_process(adapter: Any) -> Any:
+    """Return the process of a ProcessAdapter. Feature: a worker that hangs is ended."""
+    return adapter._process
+
+
+def density_and_gradient(step: Any, q: Any) -> tuple[float, Any]:
+    """Return what a Hamiltonian step's compiled function says at a raveled position.
+
+    Feature: starting points are judged by the function that will be sampled.
+    """
+    return step.integrator._logp_dlogp_func(q.data, q.point_map_info)
+
+
+def chains_recording_in_workers(traces: Any) -> Any:
+    """Return the traces if workers can write to them themselves, else None.
+
+    Feature: a ZarrTrace on disk gets its draws, and the sampling state, from the workers.
+    """
+    if not all(isinstance(trace, _ZarrChainBase) for trace in traces):
+        return None
+    from zarr.storage import MemoryStore
+
+    if isinstance(traces[0]._posterior.store, MemoryStore):
+        warnings.warn(
+            "Parallel sampling with MemoryStore zarr store won't write the processes step method "
+            "sampling state. If you wish to be able to access the step method sampling state, "
+            "please use a different storage backend, e.g. DirectoryStore or ZipStore",
+            UserWarning,
+            stacklevel=2,
+        )
+        return None
+    return traces

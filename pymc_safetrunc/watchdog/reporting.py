@@ -13,7 +13,7 @@ from pymc.model import Model
 from pymc_safetrunc.findings import WatchdogReport
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause
 
-__all__ = ["Stop", "build_report"]
+__all__ = ["ChainStopped", "Stop", "build_report"]
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +82,16 @@ class Stop:
     point: dict[str, np.ndarray] = field(default_factory=dict)
     step: str = ""
     detail: str = ""
+
+
+class ChainStopped(Exception):
+    """Ends sampling from inside; becomes a SamplingAborted once the draws are collected."""
+
+    def __init__(self, chain: int | None, stop: Stop, original: BaseException | None = None):
+        super().__init__(chain, stop, original)
+        self.chain = chain
+        self.stop = stop
+        self.original = original
 
 
 def build_report(

@@ -7,8 +7,10 @@ state. All that is added lives in one attribute, ``_watchdog``.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from pymc_safetrunc._upstream import running_chain
 from pymc_safetrunc.watchdog.counter import Cause, ChainCounter
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
-from pymc_safetrunc.watchdog.reporting import Stop, build_report
+from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
 
 __all__ = ["MarkedStats", "unwatch", "watch", "watch_for_driver"]
 
@@ -67,7 +69,17 @@ class DensitySpy:
 class StepWatch:
     """What the wrapper knows about the chain its step is sampling."""
 
-    __slots__ = ("bad", "cause", "counter", "model", "owns_all", "policy", "raises", "spies")
+    __slots__ = (
+        "bad",
+        "cause",
+        "counter",
+        "model",
+        "owns_all",
+        "policy",
+        "raises",
+        "spies",
+        "started_in",
+    )
 
     def __init__(
         self,
@@ -87,10 +99,12 @@ class StepWatch:
         self.counter = ChainCounter(policy, tune, owns_all)
         self.cause: Cause | None = None
         self.bad: Any = None
+        # A directory in which a worker that begins its chain leaves a file of the chain's number
+        self.started_in: str | None = None
 
     def for_chain(self, tune: int) -> StepWatch:
         """Return a new one: copies of a step, one a chain, must not share their counts."""
-        return StepWatch(
+        new = StepWatch(
             self.policy,
             tune=tune,
             owns_all=self.owns_all,
@@ -98,6 +112,8 @@ class StepWatch:
             model=self.model,
             spies=self.spies,
         )
+        new.started_in = self.started_in
+        return new
 
     def __getstate__(self):
         return {name: getattr(self, name) for name in self.__slots__}
@@ -241,6 +257,8 @@ def _resetting_setup(base):
     def setup_chain(self, rng, tune, draws):
         base.setup_chain(self, rng, tune, draws)
         self._watchdog = self._watchdog.for_chain(tune)
+        if self._watchdog.started_in is not None:
+            Path(self._watchdog.started_in, str(running_chain())).touch()
 
     return setup_chain
 
@@ -286,10 +304,10 @@ def _counting_step(base):
         watch = self._watchdog
         try:
             result = inner(self, point)
-        except SamplingAborted:
-            raise
-        except SamplingError as error:
-            raise _abort_at_state(self, point, error) from error
+        except Exception as error:
+            if watch.raises and not isinstance(error, SamplingError):
+                raise
+            raise _failed(self, point, error) from error
         cause = watch.cause
         if cause is None:
             cause = _cause_from_spies(watch, accepts_anything) if watch.spies else None
@@ -349,8 +367,10 @@ def _bad_transition(step, cause: Cause, point, result):
             point=_full_point(step, point, bad),
             step=_describe(step),
         )
-        if watch.raises or not stats:
+        if watch.raises:
             raise _aborted(stop, watch)
+        if not stats:  # nowhere to leave the mark
+            raise ChainStopped(running_chain(), stop)
     if not watch.raises and stats:
         marked = MarkedStats(stats[0])
         marked.cause, marked.stop = cause, stop
@@ -358,18 +378,35 @@ def _bad_transition(step, cause: Cause, point, result):
     return new_point, stats
 
 
-def _abort_at_state(step, point, error: SamplingError) -> SamplingAborted:
-    """PyMC refuses to go on from a state with a log-density that is not finite."""
+def _failed(step, point, error: Exception) -> Exception:
+    """Say where a step raised; PyMC raises its SamplingError at a state it cannot leave."""
+    if isinstance(error, SamplingError):
+        cause, original = Cause.LOGP_AT_STATE, None
+        detail = f"PyMC says: {str(error).splitlines()[0]}"
+    else:
+        cause, original = Cause.EXCEPTION, _picklable(error)
+        detail = f"{type(error).__name__}: {error}"
     counter = step._watchdog.counter
     stop = Stop(
-        cause=Cause.LOGP_AT_STATE,
+        cause=cause,
         transitions=counter.transitions,
         phase="tuning" if counter.transitions < counter.tune else "sampling",
         point=_full_point(step, point, None),
         step=_describe(step),
-        detail=f"PyMC says: {str(error).splitlines()[0]}",
+        detail=detail,
     )
-    return _aborted(stop, step._watchdog)
+    if step._watchdog.raises:
+        return _aborted(stop, step._watchdog)
+    return ChainStopped(running_chain(), stop, original)
+
+
+def _picklable(error: Exception) -> Exception:
+    """Return the error, or its words where it cannot leave a worker process."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _aborted(stop: Stop, watch: StepWatch) -> SamplingAborted:
