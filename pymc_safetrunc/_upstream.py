@@ -18,11 +18,6 @@ from pymc.backends import _ZarrChainBase, _ZarrTraceBase
 # Features: `sample` derives cores, BLAS threads, the start method and compile settings exactly as
 # `pm.sample` does, so that its runs are the same.
 from pymc.pytensorf import resolve_backend_compile_kwargs as compile_kwargs
-from pymc.sampling.mcmc import _choose_chains as choose_chains
-
-# Feature: starting points with the jitter, and from the random streams, of `pm.sample`.
-from pymc.sampling.mcmc import _init_jitter as jittered_points
-
 # Feature: a quiet run is quiet.
 from pymc.sampling.mcmc import _quiet_logging as quiet_logging
 
@@ -41,14 +36,12 @@ __all__ = [
     "assign_step_methods",
     "blas_settings",
     "chains_recording_in_workers",
-    "choose_chains",
     "compile_kwargs",
     "cpu_count",
     "density_and_gradient",
     "get_default_tune_steps",
     "instantiate_steppers",
     "is_zarr",
-    "jittered_points",
     "linker_suits_nutpie",
     "log_step_hierarchy",
     "multiprocessing_context",

@@ -70,5 +70,5 @@ def _tree(traces, length: int, tune: int, model: Model, **idata_kwargs: Any) -> 
     numbers = [trace.chain for trace in traces]
     for name in _SAMPLE_GROUPS:
         if name in tree:
-            tree[name] = tree[name].assign_coords(chain=numbers)
+            tree[name] = DataTree(tree[name].to_dataset().assign_coords(chain=numbers))
     return tree

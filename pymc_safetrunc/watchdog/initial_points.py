@@ -14,6 +14,7 @@ from pymc.step_methods import Slice
 from pymc.step_methods.arraystep import ArrayStep, ArrayStepShared
 from pymc.step_methods.compound import BlockedStep, CompoundStep, flatten_steps
 from pymc.step_methods.hmc.base_hmc import BaseHMC
+from pymc.vartypes import discrete_types
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.counter import Cause
@@ -83,8 +84,9 @@ def _leaf_fault(step: BlockedStep, point) -> Cause | None:
         # From -inf a slice sampler walks into the support; from NaN or +inf it never compares.
         return None if step.logp(q.data) < np.inf else Cause.LOGP_AT_STATE
     if hasattr(step, "delta_logp"):
-        # A finite number less itself is 0, anything else NaN.
-        return None if step.delta_logp(q.data, q.data) == 0 else Cause.LOGP_AT_STATE
+        # An infinite number less itself is NaN.
+        difference = step.delta_logp(q.data, q.data)
+        return None if np.isfinite(difference) else Cause.LOGP_AT_STATE
     return None
 
 
@@ -171,15 +173,14 @@ def _more_points(request: Request, chain: int) -> Iterator[dict]:
     if initvals is not None and not isinstance(initvals, dict):
         initvals = initvals[chain]
     names = {variable.name for variable in request.model.value_vars}
-    for point in _upstream.jittered_points(
-        request.model,
-        initvals,
-        seeds=spare.integers(2**30, size=attempts),
-        jitter=True,
-        jitter_max_retries=0,
-        logp_fn=lambda point: np.float64(0.0),
-    ):
-        yield {name: value for name, value in point.items() if name in names}
+    (make_point,) = make_initial_point_fns_per_chain(
+        model=request.model,
+        overrides=initvals,
+        jitter_rvs={rv for rv in request.model.free_RVs if rv.dtype not in discrete_types},
+        chains=1,
+    )
+    for seed in spare.integers(2**30, size=attempts):
+        yield {name: value for name, value in make_point(seed).items() if name in names}
 
 
 def _no_finite_density(request: Request, tried: int) -> ChainStopped:

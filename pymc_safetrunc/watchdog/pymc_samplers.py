@@ -26,7 +26,10 @@ from pymc_safetrunc.watchdog.request import Request
 from pymc_safetrunc.watchdog.step import MarkedStats, unwatch, watch_for_driver
 from pymc_safetrunc.watchdog.workers import Workers
 
-__all__ = ["run"]
+__all__ = ["INTERRUPTED_GROUP", "run"]
+
+# Holds the whole chains after Ctrl-C, when they do not fit PyMC's rectangle of draws.
+INTERRUPTED_GROUP = "interrupted"
 
 # With PyMC's own three seconds for a population's workers, time to leave the two we promise.
 _POPULATION_PATIENCE = 1.5
@@ -101,11 +104,22 @@ def run(request: Request):
             trace.close()
     if stopped is not None:
         _abort(request, stopped, traces, tune, observer)
-    result = _upstream.package_result(
+    seconds = time.time() - started
+    if request.return_inferencedata and _was_interrupted(request, traces, tune):
+        result = _interrupted_result(request, traces, tune, seconds)
+    else:
+        result = _package(request, traces, tune, seconds)
+    if request.return_inferencedata:
+        add_group(result, observer.counters, request.policy, sampler="pymc")
+    return result
+
+
+def _package(request: Request, traces, tune: int, seconds: float):
+    return _upstream.package_result(
         run=None,
         traces=request.trace if _upstream.is_zarr(request.trace) else traces,
         tune=tune,
-        t_sampling=time.time() - started,
+        t_sampling=seconds,
         discard_tuned_samples=request.discard_tuned_samples,
         compute_convergence_checks=request.compute_convergence_checks,
         return_inferencedata=request.return_inferencedata,
@@ -114,8 +128,37 @@ def run(request: Request):
         model=request.model,
         quiet=request.quiet,
     )
-    if request.return_inferencedata:
-        add_group(result, observer.counters, request.policy, sampler="pymc")
+
+
+def _was_interrupted(request: Request, traces, tune: int) -> bool:
+    return not _upstream.is_zarr(request.trace) and any(
+        len(trace) < request.draws + tune for trace in traces
+    )
+
+
+def _interrupted_result(request: Request, traces, tune: int, seconds: float):
+    """Return PyMC's rectangle of draws, with the whole chains in a group beside it.
+
+    Where PyMC has none to return, because no chain had finished tuning, the tuning draws are
+    returned; with no draw at all its error is raised.
+    """
+    try:
+        result = _package(request, traces, tune, seconds)
+    except ValueError:
+        result = kept.common_tree(
+            traces, tune, request.model, save_warmup=True, **_conversion(request)
+        )
+        if result is None:
+            raise
+    chains = kept.chain_trees(traces, tune, request.model, **_conversion(request))
+    for chain, tree in chains.items():
+        result[f"{INTERRUPTED_GROUP}/chain_{chain}"] = tree
+    _info(
+        request,
+        "warning",
+        f"Sampling was interrupted. Every draw of every chain is in the group "
+        f'"{INTERRUPTED_GROUP}" of the result.',
+    )
     return result
 
 

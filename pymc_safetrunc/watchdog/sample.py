@@ -10,6 +10,7 @@ import pymc as pm
 from pymc.exceptions import SamplingError
 from pymc.model import Model, modelcontext
 
+from pymc_safetrunc._upstream import sampling_log
 from pymc_safetrunc.watchdog import pymc_samplers
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
@@ -160,6 +161,13 @@ def _step_kwargs(nuts_sampler_kwargs: dict | None, kwargs: dict[str, Any]) -> di
 
 
 def _warn_as_pymc(request: Request) -> None:
+    if not request.quiet and request.draws == 0:
+        sampling_log.warning("Tuning was enabled throughout the whole trace.")
+    elif not request.quiet and request.draws < 100:
+        sampling_log.warning(
+            f"Only {request.draws} samples per chain. Reliable r-hat and ESS diagnostics require "
+            "longer chains for accurate estimate."
+        )
     if not request.return_inferencedata:
         warnings.warn(
             "`return_inferencedata=False` is deprecated and will be removed in a future release "

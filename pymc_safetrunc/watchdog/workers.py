@@ -130,16 +130,17 @@ class Workers:
     def _receive(self, worker: ProcessAdapter) -> Draw:
         with self._named(worker):
             _, is_last, draw, tuning, stats = ProcessAdapter.recv_draw([worker])
-            self._heard[worker.chain] = time.monotonic()
-            self._drawn[worker.chain] = draw + 1
-            self._progress.update(
-                chain_idx=worker.chain, is_last=is_last, draw=draw, tuning=tuning, stats=stats
-            )
-            point = {name: value.copy() for name, value in worker.shared_point_view.items()}
-            self._points[worker.chain] = point
-            if not is_last:
+        self._heard[worker.chain] = time.monotonic()
+        self._drawn[worker.chain] = draw + 1
+        self._progress.update(
+            chain_idx=worker.chain, is_last=is_last, draw=draw, tuning=tuning, stats=stats
+        )
+        point = {name: value.copy() for name, value in worker.shared_point_view.items()}
+        self._points[worker.chain] = point
+        if not is_last:
+            with self._named(worker):
                 worker.write_next()
-        if is_last:
+        else:
             worker.join()
             self._active.remove(worker)
             self._fill()
