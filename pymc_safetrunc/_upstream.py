@@ -12,6 +12,7 @@ import sys
 import warnings
 from typing import Any
 
+import numpy as np
 import pymc.sampling.mcmc as _mcmc
 from pymc.backends import _ZarrChainBase, _ZarrTraceBase
 
@@ -33,6 +34,7 @@ from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
 
 __all__ = [
+    "as_point",
     "assign_step_methods",
     "blas_settings",
     "chains_recording_in_workers",
@@ -41,10 +43,16 @@ __all__ = [
     "density_and_gradient",
     "get_default_tune_steps",
     "instantiate_steppers",
+    "is_jax_linker",
     "is_zarr",
     "linker_suits_nutpie",
     "log_step_hierarchy",
     "multiprocessing_context",
+    "nutpie_density",
+    "nutpie_finished",
+    "nutpie_leave_hanging",
+    "nutpie_settings",
+    "nutpie_start",
     "nutpie_usable",
     "package_result",
     "quiet_logging",
@@ -166,3 +174,66 @@ def chains_recording_in_workers(traces: Any) -> Any:
         )
         return None
     return traces
+
+
+def is_jax_linker(linker: Any) -> bool:
+    """Say whether a linker is JAX's. Feature: nutpie compiles for the backend asked for."""
+    return isinstance(linker, JAXLinker)
+
+
+def nutpie_density(compiled: Any) -> Any:
+    """Return nutpie's own log-density with gradient, from a raveled point.
+
+    Feature: nutpie is not started on a model without a usable starting point.
+    """
+    if hasattr(compiled, "logp_func"):
+        return compiled.logp_func
+    function = compiled._make_logp_func()
+    return lambda x: function(x, **compiled._shared_data)
+
+
+def nutpie_start(compiled: Any, seed: int) -> np.ndarray:
+    """Return one of nutpie's jittered starting points. Feature: as for `nutpie_density`."""
+    if hasattr(compiled, "initial_point_func"):
+        return compiled.initial_point_func(seed)
+    return compiled._make_initial_points(seed)
+
+
+def as_point(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a raveled point of nutpie's as a dict by value variable.
+
+    Feature: the report names the values at which nutpie failed.
+    """
+    point, position = {}, 0
+    for name, value in model.initial_point().items():
+        point[name] = np.array(x[position : position + value.size]).reshape(value.shape)
+        position += value.size
+    return point
+
+
+def nutpie_finished(handle: Any, seconds: float) -> bool:
+    """Wait for nutpie and say whether it is done. Feature: nutpie is watched while it runs."""
+    try:
+        handle._sampler.wait(seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def nutpie_settings(handle: Any) -> dict[str, Any]:
+    """Return the settings of a nutpie run. Feature: the watchdog knows where tuning ends."""
+    return handle._settings.as_dict()["settings"]
+
+
+# Handles of nutpie runs with a thread that hangs: dropping one waits for the thread.
+_HANGING: list[Any] = []
+
+
+def nutpie_leave_hanging(handle: Any) -> Any:
+    """Return a copy of the trace of a run with a thread that will not end, and let go of it.
+
+    Feature: `stall_seconds` with nutpie, whose threads cannot be ended from outside.
+    """
+    tree = handle.inspect()
+    _HANGING.append(handle)
+    return tree

@@ -11,12 +11,14 @@ from pymc.exceptions import SamplingError
 from pymc.model import Model, modelcontext
 
 from pymc_safetrunc._upstream import sampling_log
-from pymc_safetrunc.watchdog import pymc_samplers
+from pymc_safetrunc.watchdog import nutpie, pymc_samplers
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
 from pymc_safetrunc.watchdog.request import Request, pick_sampler
 
 __all__ = ["sample"]
+
+_EXTERNAL = {"nutpie": nutpie.run}
 
 
 def sample(
@@ -129,7 +131,38 @@ def _sample(arguments: dict[str, Any], kwargs: dict[str, Any], policy: WatchdogP
     if sampler == "pymc":
         _warn_as_pymc(request)
         return pymc_samplers.run(request)
-    return pm.sample(**plain, **kwargs)
+    if sampler not in _EXTERNAL or _is_refused(request):
+        return pm.sample(**plain, **kwargs)  # which says what is wrong
+    _warn_what_is_ignored(request, sampler)
+    return _EXTERNAL[sampler](request)
+
+
+def _is_refused(request: Request) -> bool:
+    """Say whether ``pm.sample`` refuses these arguments together with an external sampler."""
+    return (
+        not request.return_inferencedata
+        or request.trace is not None
+        or request.callback is not None
+        or not set(request.step_kwargs) <= {"nuts"}
+        or not (request.initvals is None or isinstance(request.initvals, dict))
+    )
+
+
+def _warn_what_is_ignored(request: Request, sampler: str) -> None:
+    if request.assigned[0]:
+        warnings.warn(
+            f"The provided NUTS `step` is ignored by `nuts_sampler={sampler!r}`; pass "
+            "`nuts_sampler='pymc'` to use it.",
+            UserWarning,
+            stacklevel=4,
+        )
+    if request.init != "auto":
+        warnings.warn(
+            f"`init={request.init!r}` is ignored by `nuts_sampler={sampler!r}`; the external "
+            "sampler uses its own initialization.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _step_kwargs(nuts_sampler_kwargs: dict | None, kwargs: dict[str, Any]) -> dict[str, Any]:

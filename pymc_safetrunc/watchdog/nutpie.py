@@ -1,0 +1,488 @@
+"""nutpie under the watchdog: checked before it starts, stopped through its handle.
+
+nutpie tells little while it runs: the indices of the divergent draws after tuning, no causes, and
+nothing about tuning. So the progress is only searched for a reason to look; the verdict is
+counted from the statistics of a copy of the trace, as for PyMC's samplers.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pymc.backends.arviz import patch_nutpie_idata
+from pymc.progress_bar import NutpieProgressBarManager
+from pytensor.compile.mode import get_mode
+from xarray import DataTree
+
+from pymc_safetrunc import _upstream
+from pymc_safetrunc.watchdog.counter import NONFINITE, Cause, ChainCounter
+from pymc_safetrunc.watchdog.errors import SamplingAborted
+from pymc_safetrunc.watchdog.group import add_group
+from pymc_safetrunc.watchdog.initial_points import WARN_AFTER
+from pymc_safetrunc.watchdog.nearby import bad_point_nearby, unconstrained
+from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
+from pymc_safetrunc.watchdog.request import Request
+
+__all__ = ["run"]
+
+_log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.05
+_TREES = {"warmup": ("warmup_posterior", "warmup_sample_stats"), "draw": ("posterior", "sample_stats")}
+# What nutpie writes for a divergence, under Numba and under JAX; the codes are set by its wrapper
+# of the log-density, which looks at the gradient first.
+_MESSAGES = (
+    (re.compile(r"error code: 3|NaN energy error"), Cause.GRADIENT_ON_PATH),
+    (re.compile(r"error code: 4|Bad logp value: (NaN|inf)"), Cause.LOGP_NAN),
+    (re.compile(r"Bad logp value: -inf"), Cause.LOGP_MINUS_INF),
+    (re.compile(r"error code: "), Cause.EXCEPTION),
+)
+
+
+def run(request: Request) -> DataTree:
+    """Sample with nutpie as ``pm.sample`` does.
+
+    Raises
+    ------
+    SamplingAborted
+        If no starting point is usable, a chain was stopped, or nutpie failed.
+    """
+    import nutpie
+
+    if not request.quiet:
+        _upstream.sampling_log.info(f"NUTS[nutpie]: {request.model.free_RVs}")
+    idata_kwargs = dict(request.idata_kwargs)
+    keep_unconstrained = idata_kwargs.pop("include_transformed", False)
+    log_likelihood = idata_kwargs.pop("log_likelihood", False)
+    if idata_kwargs:
+        warnings.warn(
+            f"`idata_kwargs` keys {sorted(idata_kwargs)} are currently ignored by the nutpie "
+            "sampler",
+            UserWarning,
+            stacklevel=5,
+        )
+    nuts_kwargs, compile_kwargs = _settings(request)
+    compiled = nutpie.compile_pymc_model(
+        request.model, var_names=request.var_names, **compile_kwargs
+    )
+    density = _upstream.nutpie_density(compiled)
+    try:
+        _check_start(request, compiled, density)
+    except ChainStopped as stopped:
+        report = build_report(
+            stopped.stop, chain=None, model=request.model, sampler="nutpie"
+        )
+        raise SamplingAborted(report) from None
+    # nuts-rs asserts `early_end < num_tune`, which panics without tuning
+    tune = request.tune if request.tune != 0 else 1
+    bars = NutpieProgressBarManager(
+        chains=request.chains,
+        draws=request.draws,
+        progressbar=request.progressbar,
+        progressbar_theme=request.progressbar_theme,
+    )
+    started = time.time()
+    with request.blas_limiter(), bars:
+        progress = _Progress([bars.update, nuts_kwargs.pop("progress_callback", None)])
+        handle = nutpie.sample(
+            compiled,
+            draws=request.draws,
+            tune=tune,
+            chains=request.chains,
+            cores=request.cores,
+            seed=int(request.seeds[0]),
+            save_warmup=True,
+            store_unconstrained=keep_unconstrained,
+            progress_bar=False,
+            progress_callback=progress,
+            blocking=False,
+            **nuts_kwargs,
+        )
+        tree, stopped, interrupted = _wait(handle, progress, request, density)
+    patch_nutpie_idata(tree, request.model, sampling_time=time.time() - started)
+    lengths = _lengths(tree)
+    counters = _count(tree, lengths)
+    if stopped is not None:
+        _abort(request, stopped, tree, lengths, counters)
+    if interrupted:
+        result = _interrupted(tree, lengths)
+    else:
+        result = tree
+    if request.discard_tuned_samples:
+        result = result.drop_nodes(
+            [name for name in result.children if name.startswith("warmup_")]
+        )
+    add_group(result, counters, request.policy, sampler="nutpie")
+    return _with_log_likelihood(result, log_likelihood, request)
+
+
+def _settings(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Translate the arguments for nutpie as ``pm.sample`` does."""
+    nuts_kwargs = dict(request.step_kwargs.get("nuts", {}))
+    compile_kwargs = dict(request.compile_kwargs)
+    for name, where in (("backend", "backend="), ("gradient_backend", "compile_kwargs")):
+        if name in nuts_kwargs:
+            warnings.warn(
+                f"`{name}` should be passed as {where}, not nested in the NUTS step kwargs.",
+                FutureWarning,
+                stacklevel=6,
+            )
+            value = nuts_kwargs.pop(name)
+            if name == "backend":
+                compile_kwargs["mode"] = get_mode(value)
+            else:
+                compile_kwargs[name] = value
+    if request.initvals is not None:
+        compile_kwargs.setdefault("initial_points", request.initvals)
+    if "max_treedepth" in nuts_kwargs:
+        nuts_kwargs["maxdepth"] = nuts_kwargs.pop("max_treedepth")
+    linker = get_mode(compile_kwargs.pop("mode", None)).linker
+    backend = "jax" if _upstream.is_jax_linker(linker) else "numba"
+    compile_kwargs.setdefault("backend", backend)
+    return nuts_kwargs, compile_kwargs
+
+
+def _check_start(request: Request, compiled, density) -> None:
+    """Find one usable starting point among nutpie's own, from a stream that serves nothing else.
+
+    A chain whose own tries all fail takes the draws of the others with it, so nutpie is not even
+    started on a model without a finite gradient.
+    """
+    spare = np.random.default_rng(np.random.SeedSequence(int(request.seeds[0])).spawn(1)[0])
+    allowed = request.policy.max_init_attempts
+    first: tuple[Cause, np.ndarray] | None = None
+    for tried, seed in enumerate(spare.integers(2**30, size=allowed), start=1):
+        x = _upstream.nutpie_start(compiled, int(seed))
+        fault = _fault(density, x)
+        if fault is None:
+            return
+        first = first or (fault, x)
+        if tried == WARN_AFTER and not request.quiet:
+            _log.warning(
+                "%s starting points were not usable (%s); trying up to %s.",
+                tried,
+                fault.words,
+                allowed,
+            )
+    assert first is not None
+    raise ChainStopped(
+        None,
+        Stop(
+            first[0],
+            phase="initial point",
+            point=_upstream.as_point(request.model, first[1]),
+            detail=f"{allowed} starting points tried.",
+        ),
+    )
+
+
+def _fault(density, x: np.ndarray) -> Cause | None:
+    logp, gradient = density(x)
+    if not np.isfinite(logp):
+        return Cause.LOGP_AT_STATE
+    return None if np.isfinite(gradient).all() else Cause.GRADIENT_AT_STATE
+
+
+class _Progress:
+    """What nutpie's thread told last, passed on to PyMC's bars and the caller."""
+
+    def __init__(self, listeners: Sequence[Any]) -> None:
+        self._listeners = [listener for listener in listeners if listener is not None]
+        self.chains: list[Any] = []
+
+    def __call__(self, chains) -> None:
+        self.chains = [(c.started, c.finished_draws, list(c.divergent_draws)) for c in chains]
+        for listener in self._listeners:
+            listener(chains)
+
+
+class _Suspicion:
+    """Decides from the progress when a copy of the trace is worth its cost."""
+
+    def __init__(self, request: Request, tune: int) -> None:
+        policy = request.policy
+        self._tune = tune
+        limits = [m for m in (policy.max_nonfinite, policy.max_divergent) if m is not None]
+        self._shortest = min(limits, default=None)
+        tuning = [
+            m
+            for m in (policy.max_nonfinite_tuning, policy.max_divergent_tuning)
+            if m is not None
+        ]
+        # Nothing is told of tuning: look when the limit can have been reached, then ever rarer.
+        self._next_look = [min(tuning, default=None)] * request.chains
+        self._seen = [(-1, 0)] * request.chains
+
+    def is_aroused(self, chains) -> bool:
+        return any([self._chain(number, *told) for number, told in enumerate(chains)])
+
+    def _chain(self, number: int, started: bool, finished: int, divergent: list[int]) -> bool:
+        if not started:
+            return False
+        look = self._next_look[number]
+        if look is not None and finished >= look:
+            done_tuning = finished >= self._tune
+            self._next_look[number] = None if done_tuning else min(4 * look, self._tune)
+            return True
+        if self._shortest is None:
+            return False
+        start, length = _longest_run(divergent)
+        wanted = 1 if start == self._tune else self._shortest
+        seen_start, seen_length = self._seen[number]
+        if length < wanted or (start == seen_start and length < 2 * seen_length):
+            return False
+        self._seen[number] = (start, length)
+        return True
+
+
+def _longest_run(indices: list[int]) -> tuple[int, int]:
+    """Return start and length of the longest run of consecutive numbers, the last if equal."""
+    if not indices:
+        return -1, 0
+    numbers = np.asarray(indices)
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 2) != 1)
+    lengths = np.diff(starts, append=len(numbers))
+    best = len(lengths) - 1 - int(np.argmax(lengths[::-1]))
+    return int(numbers[starts[best]]), int(lengths[best])
+
+
+def _wait(handle, progress: _Progress, request: Request, density):
+    """Return the trace, why it was stopped, and whether it was interrupted."""
+    suspicion = _Suspicion(request, _tune_of(handle))
+    heard = _Heard(request.policy.stall_seconds)
+    try:
+        while not _upstream.nutpie_finished(handle, _POLL_SECONDS):
+            stopped = heard.stalled(progress.chains)
+            if stopped is not None:
+                return _upstream.nutpie_leave_hanging(handle), stopped, False
+            if suspicion.is_aroused(progress.chains):
+                stopped = _verdict(handle.inspect(), request, density)
+                if stopped is not None:
+                    return handle.abort(), stopped, False
+        tree = handle.wait()
+    except KeyboardInterrupt:
+        return handle.abort(), None, True
+    except (RuntimeError, ValueError) as error:
+        stop = Stop(Cause.EXCEPTION, detail=f"nutpie says: {error}")
+        raise SamplingAborted(
+            build_report(stop, chain=None, model=request.model, sampler="nutpie")
+        ) from error
+    return tree, _verdict(tree, request, density), False
+
+
+class _Heard:
+    """When each chain last gave a draw."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._last: dict[int, tuple[int, float]] = {}
+
+    def stalled(self, chains) -> ChainStopped | None:
+        if self._seconds is None:
+            return None
+        now = time.monotonic()
+        for number, (started, finished, _) in enumerate(chains):
+            if not started:
+                continue
+            drawn, since = self._last.get(number, (-1, now))
+            if finished != drawn:
+                self._last[number] = (finished, now)
+            elif now - since >= self._seconds:
+                detail = f"Waited {self._seconds:g} seconds."
+                return ChainStopped(
+                    number, Stop(Cause.STALLED, transitions=finished, detail=detail)
+                )
+        return None
+
+
+def _tune_of(handle) -> int:
+    return int(_upstream.nutpie_settings(handle)["num_tune"])
+
+
+def _lengths(tree: DataTree) -> list[tuple[int, int]]:
+    """Return the real lengths of each chain's tuning and draws; the rest is nutpie's padding."""
+    # every real transition has a step size
+    per_phase = [
+        np.isfinite(tree[stats].step_size.values).sum(axis=1)
+        if stats in tree.children
+        else np.zeros(tree["posterior"].sizes["chain"], dtype=int)
+        for _, stats in _TREES.values()
+    ]
+    return [(int(tune), int(draws)) for tune, draws in zip(*per_phase, strict=True)]
+
+
+def _causes(tree: DataTree, chain: int, lengths: tuple[int, int]) -> list[Cause | None]:
+    causes: list[Cause | None] = []
+    for (_, stats), length in zip(_TREES.values(), lengths, strict=True):
+        if length == 0:
+            continue
+        diverging = tree[stats].diverging.values[chain, :length]
+        messages = tree[stats].divergence_message.values[chain, :length]
+        causes += [
+            _cause(str(message)) if bad else None
+            for bad, message in zip(diverging, messages, strict=True)
+        ]
+    return causes
+
+
+def _cause(message: str) -> Cause:
+    for pattern, cause in _MESSAGES:
+        if pattern.search(message):
+            return cause
+    return Cause.ENERGY_ERROR
+
+
+def _count(tree: DataTree, lengths: Sequence[tuple[int, int]]) -> list[ChainCounter]:
+    counters = []
+    for chain, chain_lengths in enumerate(lengths):
+        counter = ChainCounter(None, chain_lengths[0])
+        for cause in _causes(tree, chain, chain_lengths):
+            counter.record(cause)
+        counters.append(counter)
+    return counters
+
+
+def _verdict(tree: DataTree, request: Request, density) -> ChainStopped | None:
+    """Count the whole trace and return the stop it asks for, if any."""
+    for chain, lengths in enumerate(_lengths(tree)):
+        causes = _causes(tree, chain, lengths)
+        found = _first_limit(causes, lengths[0], request)
+        if found is None:
+            continue
+        counter, limit = found
+        cause = causes[counter.transitions - 1]
+        point: dict[str, np.ndarray] = {}
+        if cause in NONFINITE:
+            cause, point = _look_around(tree, chain, counter, request, density, cause)
+            if cause is Cause.LOGP_MINUS_INF:
+                # nutpie does not tell NaN from -inf, which is legal: count again by what it was
+                causes = [cause if c in NONFINITE else c for c in causes]
+                found = _first_limit(causes, lengths[0], request)
+                if found is None:
+                    continue
+                counter, limit = found
+        return ChainStopped(
+            chain,
+            Stop(
+                cause=cause,  # type: ignore[arg-type]
+                limit=limit,
+                run_length=(
+                    counter.nonfinite_run if "nonfinite" in limit else counter.divergent_run
+                ),
+                transitions=counter.transitions,
+                phase="tuning" if counter.tuning else "sampling",
+                point=point,
+                step="NUTS[nutpie]",
+            ),
+        )
+    return None
+
+
+def _first_limit(causes, tune: int, request: Request) -> tuple[ChainCounter, str] | None:
+    counter = ChainCounter(request.policy, tune if tune else 0)
+    for cause in causes:
+        limit = counter.record(cause)
+        if limit is not None:
+            return counter, limit
+    return None
+
+
+def _look_around(tree, chain: int, counter: ChainCounter, request, density, cause):
+    """Find what nutpie does not store: the proposal that was not finite."""
+    phase = "warmup" if counter.tuning else "draw"
+    index = counter.transitions - 1 - (0 if counter.tuning else counter.transitions_tune)
+    draw = tree[_TREES[phase][0]].dataset.isel(chain=chain, draw=index)
+    state = unconstrained(request.model, draw)
+    if state is None:
+        return cause, {}
+    x = bad_point_nearby(density, state, seed=int(request.seeds[0]))
+    if x is None:
+        return cause, _upstream.as_point(request.model, state)
+    logp, _ = density(x)
+    if logp == -np.inf:
+        return Cause.LOGP_MINUS_INF, _upstream.as_point(request.model, x)
+    cause = Cause.GRADIENT_ON_PATH if np.isfinite(logp) else Cause.LOGP_NAN
+    return cause, _upstream.as_point(request.model, x)
+
+
+def _chain_tree(tree: DataTree, chain: int, lengths: tuple[int, int]) -> DataTree:
+    groups = {
+        name: group.to_dataset() for name, group in tree.children.items() if name != "watchdog"
+    }
+    for pair, length in zip(_TREES.values(), lengths, strict=True):
+        prefix = "warmup_" if pair[0].startswith("warmup") else ""
+        for name in (*pair, f"{prefix}unconstrained_posterior"):
+            if name in groups:
+                groups[name] = groups[name].isel(chain=[chain], draw=slice(0, length))
+                if length == 0:
+                    del groups[name]
+    return DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
+
+
+def _common_tree(tree: DataTree, lengths) -> DataTree | None:
+    finished = [chain for chain, (_, draws) in enumerate(lengths) if draws]
+    chosen = finished or [chain for chain, (tune, _) in enumerate(lengths) if tune]
+    if not chosen:
+        return None
+    cut = [min(lengths[chain][phase] for chain in chosen) for phase in (0, 1)]
+    groups = {name: group.to_dataset() for name, group in tree.children.items()}
+    for name in list(groups):
+        if "draw" in groups[name].dims:
+            length = cut[0] if name.startswith("warmup_") else cut[1]
+            groups[name] = groups[name].isel(chain=chosen, draw=slice(0, length))
+            if length == 0:
+                del groups[name]
+    return DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
+
+
+def _abort(request: Request, stopped: ChainStopped, tree, lengths, counters):
+    report = build_report(
+        stopped.stop, chain=stopped.chain, model=request.model, sampler="nutpie"
+    )
+    report.kept = {chain: pair for chain, pair in enumerate(lengths) if sum(pair)}
+    chains = {chain: _chain_tree(tree, chain, lengths[chain]) for chain in report.kept}
+    idata = _common_tree(tree, lengths)
+    if idata is not None:
+        if request.discard_tuned_samples and "posterior" in idata.children:
+            idata = idata.drop_nodes(
+                [name for name in idata.children if name.startswith("warmup_")]
+            )
+        add_group(idata, counters, request.policy, sampler="nutpie", report=report)
+    raise SamplingAborted(report, chains, idata) from stopped.original
+
+
+def _interrupted(tree: DataTree, lengths) -> DataTree:
+    result = _common_tree(tree, lengths)
+    if result is None:
+        return tree
+    for chain, pair in enumerate(lengths):
+        if sum(pair):
+            result[f"interrupted/chain_{chain}"] = _chain_tree(tree, chain, pair)
+    return result
+
+
+def _with_log_likelihood(tree: DataTree, wanted, request: Request) -> DataTree:
+    if not wanted:
+        return tree
+    from pymc.stats.log_density import compute_log_likelihood
+
+    warnings.warn(
+        "Passing `log_likelihood` via `idata_kwargs` is deprecated and will be removed in future "
+        "versions. Call `pm.compute_log_likelihood(idata)` instead.",
+        FutureWarning,
+        stacklevel=5,
+    )
+    return compute_log_likelihood(
+        tree,
+        var_names=None if wanted is True else wanted,
+        extend_inferencedata=True,
+        model=request.model,
+        sample_dims=["chain", "draw"],
+        progressbar=False,
+    )
