@@ -45,6 +45,8 @@ __all__ = [
     "instantiate_steppers",
     "is_jax_linker",
     "is_zarr",
+    "jax_density",
+    "jax_starts",
     "linker_suits_nutpie",
     "log_step_hierarchy",
     "multiprocessing_context",
@@ -237,3 +239,39 @@ def nutpie_leave_hanging(handle: Any) -> Any:
     tree = handle.inspect()
     _HANGING.append(handle)
     return tree
+
+
+def jax_density(model: Any) -> Any:
+    """Return the log-density with gradient that JAX samplers use, from a point as a dict.
+
+    Feature: NumPyro is not started on a model whose gradient JAX cannot give.
+    """
+    import jax
+    from pymc.sampling.jax import get_jaxified_logp
+
+    function = jax.jit(jax.value_and_grad(get_jaxified_logp(model)))
+    names = [variable.name for variable in model.value_vars]
+
+    def density(point):
+        logp, gradient = function([jax.numpy.asarray(point[name]) for name in names])
+        return float(logp), np.concatenate([np.ravel(g) for g in gradient])
+
+    return density
+
+
+def jax_starts(
+    model: Any, chains: int, initvals: Any, seed: int, *, jitter: bool
+) -> list[dict[str, np.ndarray]]:
+    """Return the starting points a JAX sampler will use. Feature: they are checked before it."""
+    from pymc.sampling.jax import get_jaxified_logp
+    from pymc.util import _get_seeds_per_chain
+
+    logp = get_jaxified_logp(model)
+    return _mcmc._init_jitter(
+        model,
+        initvals,
+        seeds=_get_seeds_per_chain(seed, chains),
+        jitter=jitter,
+        jitter_max_retries=10,
+        logp_fn=lambda point: logp([np.asarray(value) for value in point.values()]),
+    )

@@ -21,7 +21,7 @@ from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop
 from pymc_safetrunc.watchdog.request import Request
 
-__all__ = ["fault_at", "points_and_step"]
+__all__ = ["WARN_AFTER", "fault_at", "more_points", "points_and_step"]
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def _usable_point(request: Request, step, chain: int, point: dict, may_retry: bo
     if fault is None:
         return point
     first, tried = point, 1
-    for point in _more_points(request, chain) if may_retry else ():
+    for point in more_points(request, chain) if may_retry else ():
         fault, tried = fault_at(step, point), tried + 1
         if fault is None:
             return point
@@ -163,7 +163,7 @@ def _usable_point(request: Request, step, chain: int, point: dict, may_retry: bo
     )
 
 
-def _more_points(request: Request, chain: int) -> Iterator[dict]:
+def more_points(request: Request, chain: int) -> Iterator[dict]:
     """Yield jittered points from a generator that serves nothing else."""
     attempts = request.policy.max_init_attempts - 1
     if attempts < 1:
@@ -184,7 +184,7 @@ def _more_points(request: Request, chain: int) -> Iterator[dict]:
 
 
 def _no_finite_density(request: Request, tried: int) -> ChainStopped:
-    point = next(_more_points(request, 0))
+    point = next(more_points(request, 0))
     detail = f"{tried} starting points tried."
     return ChainStopped(None, _stop(Cause.LOGP_AT_STATE, point, detail))
 

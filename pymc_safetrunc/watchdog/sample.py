@@ -18,9 +18,6 @@ from pymc_safetrunc.watchdog.request import Request, pick_sampler
 
 __all__ = ["sample"]
 
-_EXTERNAL = {"nutpie": nutpie.run}
-
-
 def sample(
     draws: int = 1000,
     *,
@@ -125,26 +122,33 @@ def _sample(arguments: dict[str, Any], kwargs: dict[str, Any], policy: WatchdogP
         )
     if isinstance(arguments["trace"], list):
         raise ValueError("Please use `var_names` keyword argument for partial traces.")
-    step_kwargs = _step_kwargs(arguments.pop("nuts_sampler_kwargs"), kwargs)
+    nuts_sampler_kwargs = arguments.pop("nuts_sampler_kwargs")
+    arguments_deprecated = nuts_sampler_kwargs is not None
+    step_kwargs = _step_kwargs(nuts_sampler_kwargs, kwargs)
     request = Request.from_arguments({**arguments, "step_kwargs": step_kwargs}, policy)
     sampler = pick_sampler(request)
+    if sampler in ("pymc", "nutpie"):
+        _warn_as_pymc(request, arguments_deprecated)
     if sampler == "pymc":
-        _warn_as_pymc(request)
         return pymc_samplers.run(request)
-    if sampler not in _EXTERNAL or _is_refused(request):
+    if sampler not in ("nutpie", "numpyro", "blackjax") or _is_refused(request, sampler):
         return pm.sample(**plain, **kwargs)  # which says what is wrong
-    _warn_what_is_ignored(request, sampler)
-    return _EXTERNAL[sampler](request)
+    if sampler == "nutpie":
+        _warn_what_is_ignored(request, sampler)
+        return nutpie.run(request)
+    from pymc_safetrunc.watchdog import jax
+
+    return jax.run(request, {**plain, **kwargs})
 
 
-def _is_refused(request: Request) -> bool:
+def _is_refused(request: Request, sampler: str) -> bool:
     """Say whether ``pm.sample`` refuses these arguments together with an external sampler."""
     return (
         not request.return_inferencedata
         or request.trace is not None
         or request.callback is not None
         or not set(request.step_kwargs) <= {"nuts"}
-        or not (request.initvals is None or isinstance(request.initvals, dict))
+        or (sampler == "nutpie" and not isinstance(request.initvals, dict | None))
     )
 
 
@@ -171,12 +175,6 @@ def _step_kwargs(nuts_sampler_kwargs: dict | None, kwargs: dict[str, Any]) -> di
         name: dict(value) if isinstance(value, dict) else value for name, value in kwargs.items()
     }
     if nuts_sampler_kwargs is not None:
-        warnings.warn(
-            "`nuts_sampler_kwargs` is deprecated. Pass NUTS keyword arguments via the "
-            "`nuts={...}` argument.",
-            FutureWarning,
-            stacklevel=4,
-        )
         if "nuts" in gathered:
             raise ValueError(
                 "Cannot pass both `nuts_sampler_kwargs` and `nuts=`. Use `nuts=` only."
@@ -193,7 +191,14 @@ def _step_kwargs(nuts_sampler_kwargs: dict | None, kwargs: dict[str, Any]) -> di
     return gathered
 
 
-def _warn_as_pymc(request: Request) -> None:
+def _warn_as_pymc(request: Request, nuts_sampler_kwargs_given: bool) -> None:
+    if nuts_sampler_kwargs_given:
+        warnings.warn(
+            "`nuts_sampler_kwargs` is deprecated. Pass NUTS keyword arguments via the "
+            "`nuts={...}` argument.",
+            FutureWarning,
+            stacklevel=4,
+        )
     if not request.quiet and request.draws == 0:
         sampling_log.warning("Tuning was enabled throughout the whole trace.")
     elif not request.quiet and request.draws < 100:
