@@ -30,8 +30,14 @@ from pymc.sampling.mcmc import setup_cores_blas_cores as blas_settings
 from pymc.sampling.parallel import _cpu_count as cpu_count
 from pymc.sampling.parallel import _initialize_multiprocessing_context as multiprocessing_context
 from pymc.sampling.population import _sample_population as sample_population
+
+# diagnosis: puts the inner graph of an OpFromGraph in its place, so that the walk can enter it
+from pytensor.compile.rewriting import inline_ofg_node
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
+
+# diagnosis: runs the inner graph of a Scan without compiling it
+from pytensor.compile.inner_function import link_only_mode  # isort: skip
 
 __all__ = [
     "as_point",
@@ -43,10 +49,12 @@ __all__ = [
     "density_and_gradient",
     "get_default_tune_steps",
     "instantiate_steppers",
+    "inline_ofg_node",
     "is_jax_linker",
     "is_zarr",
     "jax_density",
     "jax_starts",
+    "link_only_mode",
     "linker_suits_nutpie",
     "log_step_hierarchy",
     "multiprocessing_context",

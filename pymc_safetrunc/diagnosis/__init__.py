@@ -1,0 +1,6 @@
+"""Which operation made the NaN, and whether a gradient is right."""
+
+from pymc_safetrunc.diagnosis.examination import diagnose
+from pymc_safetrunc.diagnosis.gradient import check_gradient
+
+__all__ = ["check_gradient", "diagnose"]

@@ -1,0 +1,185 @@
+"""`diagnose`: which operation made the NaN."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pymc.model import Model
+from pytensor.graph.basic import Variable
+from pytensor.graph.fg import FunctionGraph
+
+from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
+from pymc_safetrunc.diagnosis.evaluation import Evaluation
+from pymc_safetrunc.diagnosis.expression import Namer
+from pymc_safetrunc.diagnosis.factors import Factor, factors_of, model_data_bytes
+from pymc_safetrunc.diagnosis.point import resolve, shown
+from pymc_safetrunc.diagnosis.provenance import first_bad, trace
+from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs
+from pymc_safetrunc.diagnosis.rules import Case, recognise
+from pymc_safetrunc.findings import Diagnosis, Finding
+
+__all__ = ["diagnose"]
+
+# Seconds after which what was found so far is returned.
+TIME_LIMIT = 30.0
+# Intermediate arrays may take twice the model's own data, and never less than this.
+SMALLEST_BUDGET = 16 << 20
+_ORDER = {"error": 0, "warning": 1, "hint": 2}
+
+
+def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None) -> Diagnosis:
+    """Find the operation that makes a log-density or a gradient of a model non-finite.
+
+    Every factor (free variable, observed variable, potential) is evaluated at the point, with
+    its gradient by each free variable, in the form that compiling gives it; nothing is compiled.
+    From each value that is not finite the walk goes back to the operation that made it.
+
+    Parameters
+    ----------
+    point : dict, optional
+        Values of the model's value variables, as ``model.initial_point()`` returns them (on the
+        unconstrained scale, so ``sigma_log__`` and not ``sigma``). Further entries that belong
+        to the model are ignored. The initial point when None.
+    model : Model, optional
+        The model in context when None.
+
+    Returns
+    -------
+    Diagnosis
+        ``.ok``, ``.findings``, ``str()``, a face for notebooks and ``.to_dict()``.
+
+    Raises
+    ------
+    ValueError
+        The point lacks a variable, or names one that the model does not have.
+    TypeError
+        The point is no dictionary, or no model was given and none is in context.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pymc as pm
+    >>> from pymc_safetrunc.diagnosis import diagnose
+    >>> with pm.Model() as model:
+    ...     s = pm.InverseGamma("s", 2, 3)
+    ...     up = pm.Data("up", np.inf)
+    ...     V = pm.TruncatedNormal("V", 0, s, lower=0, upper=up, observed=[0.5, 1.5])
+    >>> finding = diagnose(model=model).findings[0]
+    >>> finding.rule, finding.factor, finding.variable, finding.source
+    ('runtime-infinite-bound', 'V', 's_log__', 'up')
+    """
+    started = time.monotonic()
+    deadline = started + TIME_LIMIT
+    model, values = resolve(point, model)
+    budget = max(2 * model_data_bytes(model, values), SMALLEST_BUDGET)
+    findings: list[Finding] = []
+    notes: list[str] = []
+    examined: list[str] = []
+    complete = True
+    for factor in factors_of(model):
+        if time.monotonic() > deadline:
+            complete = False
+            break
+        notes += factor.notes
+        try:
+            findings += _examine(factor, model, values, budget, deadline)
+        except OutOfTime:
+            complete = False
+            break
+        examined.append(factor.name)
+    if not complete:
+        terms = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+        left = [term.name for term in terms if term.name not in examined]
+        notes.append(f"Stopped after {TIME_LIMIT:g} s; not examined: {', '.join(left)}.")
+    return Diagnosis(
+        findings=tuple(sorted(findings, key=lambda f: _ORDER[f.severity])),
+        point=shown(values),
+        factors=tuple(examined),
+        complete=complete,
+        notes=tuple(notes),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _examine(factor: Factor, model: Model, values, budget: int, deadline: float) -> list[Finding]:
+    inputs = dict(factor.inputs)
+    inputs.update({value: values[value.name] for value in model.value_vars})
+    evaluation = Evaluation(factor.fgraph, inputs, budget, deadline)
+    namer = Namer(factor.labels)
+    findings = []
+    for (quantity, variable), output in factor.outputs.items():
+        try:
+            value = np.asarray(evaluation.value(output))
+        except OperationFailed as failure:
+            findings.append(_failed(factor, quantity, variable, failure, namer))
+            continue
+        bad = first_bad(value)
+        if bad is None:
+            continue
+        origin = trace(evaluation, output, namer, _observed_shape(factor, evaluation))
+        case = Case(
+            factor,
+            quantity,
+            variable,
+            float(value[bad]),
+            origin,
+            tuple(model.value_vars),
+            not any(f.quantity == "logp" for f in findings),
+            lambda expression: _value_at(expression, model, inputs, deadline),
+        )
+        match = recognise(case)
+        step = origin.step
+        mended = next((f.remedy for f in findings if f.quantity == "logp"), None)
+        findings.append(
+            Finding(
+                rule=match.rule,
+                severity=match.severity,
+                message=match.message,
+                factor=factor.name,
+                variable=variable,
+                quantity=quantity,
+                operation=step.operation if step else None,
+                expression=step.expression if step else None,
+                index=match.index or origin.index,
+                source=match.source or origin.source,
+                # what mends the log-density mends its gradients
+                remedy=mended or match.remedy,
+            )
+        )
+    return findings
+
+
+def _observed_shape(factor: Factor, evaluation: Evaluation) -> tuple[int, ...] | None:
+    if factor.observed is None or factor.observed.owner is not None:
+        return None
+    return np.shape(evaluation.value(factor.observed))
+
+
+def _value_at(expression: Variable, model: Model, inputs, deadline: float) -> np.ndarray | None:
+    """Value of an expression of the model's random variables at the point."""
+    (replaced,) = model.replace_rvs_by_values([expression])
+    fgraph = FunctionGraph(outputs=[replaced], clone=True, copy_inputs=False)
+    inline_inner_graphs(fgraph)
+    try:
+        evaluation = Evaluation(fgraph, inputs, SMALLEST_BUDGET, deadline)
+        return np.asarray(evaluation.value(fgraph.outputs[0]))
+    except OperationFailed:
+        return None
+
+
+def _failed(factor, quantity, variable, failure: OperationFailed, namer: Namer) -> Finding:
+    node = failure.node
+    return Finding(
+        rule="operation-failed",
+        severity="error",
+        message=f"{type(node.op).__name__} raised {type(failure.error).__name__}: "
+        f"{str(failure.error).strip().splitlines()[0] if str(failure.error).strip() else ''}",
+        factor=factor.name,
+        variable=variable,
+        quantity=quantity,
+        operation=type(node.op).__name__,
+        expression=namer.apply(node),
+    )

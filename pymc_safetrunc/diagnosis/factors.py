@@ -1,0 +1,157 @@
+"""A model taken apart: one graph for each factor, rewritten as the compiled function has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pymc.model import Model
+from pymc.pytensorf import rewrite_pregrad
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import ancestors, graph_inputs
+from pytensor.tensor.type import TensorType
+
+from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter
+
+__all__ = ["Factor", "factors_of", "model_data_bytes"]
+
+
+@dataclass
+class Factor:
+    """The log-density of one random variable or potential, with its gradients.
+
+    `outputs` maps (quantity, name of the free variable or None) to a variable of `fgraph`.
+    `inputs` holds the user's arrays, which are kept out of the graph's constants so that they
+    are neither folded nor copied and can be named; `labels` says what to call them.
+    """
+
+    name: str
+    rv: Variable
+    kind: str
+    fgraph: FunctionGraph
+    outputs: dict[tuple[str, str | None], Variable]
+    inputs: dict[Variable, np.ndarray]
+    labels: dict[Variable, str]
+    observed: Variable | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def factors_of(model: Model) -> Iterator[Factor]:
+    """Build the factors of a model one after the other."""
+    terms = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+    logps = model.logp(vars=terms, sum=False)
+    logps = [pt.as_tensor(logp, allow_xtensor_conversion=True) for logp in logps]
+    arrays, labels = _user_arrays(model, logps)
+    if arrays:
+        logps = graph_replace(logps, arrays, strict=False)
+    inputs = {variable: constant.data for constant, variable in arrays.items()}
+    observed = {rv: model.rvs_to_values[rv] for rv in model.observed_RVs}
+    for term, logp in zip(terms, logps, strict=True):
+        value = observed.get(term)
+        yield _factor(
+            model,
+            term,
+            logp,
+            {v: x for v, x in inputs.items()},
+            labels,
+            arrays.get(value, value),
+        )
+
+
+def _factor(model, term, logp, inputs, labels, observed) -> Factor:
+    total = rewrite_pregrad(logp.sum())
+    outputs: dict[tuple[str, str | None], Variable] = {("logp", None): total}
+    notes = []
+    reachable = set(ancestors([total]))
+    for value in model.continuous_value_vars:
+        if value not in reachable:
+            continue
+        try:
+            gradient = pytensor.grad(total, value, disconnected_inputs="ignore")
+        except Exception as error:  # a user's Op may raise what it likes when differentiated
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            notes.append(f"{term.name}: no gradient with respect to {value.name} ({reason})")
+            continue
+        outputs["gradient", value.name] = pt.as_tensor(gradient, allow_xtensor_conversion=True)
+    fgraph = FunctionGraph(outputs=list(outputs.values()), clone=True, copy_inputs=False)
+    inline_inner_graphs(fgraph)
+    rewriter().rewrite(fgraph)
+    kind = (
+        "free"
+        if term in model.free_RVs
+        else "observed"
+        if term in model.observed_RVs
+        else "potential"
+    )
+    return Factor(
+        name=term.name,
+        rv=term,
+        kind=kind,
+        fgraph=fgraph,
+        outputs=dict(zip(outputs, fgraph.outputs, strict=True)),
+        inputs=inputs,
+        labels=labels,
+        observed=observed,
+        notes=notes,
+    )
+
+
+def _user_arrays(model: Model, logps) -> tuple[dict[Constant, Variable], dict[Variable, str]]:
+    """Constants that hold the user's arrays, each with the input that takes its place."""
+    observed = {
+        value: rv.name
+        for rv, value in model.rvs_to_values.items()
+        if isinstance(value, Constant) and rv in model.observed_RVs
+    }
+    arrays: dict[Constant, Variable] = {}
+    labels: dict[Variable, str] = {}
+    for constant in graph_inputs(logps):
+        if not isinstance(constant, Constant) or not isinstance(constant.type, TensorType):
+            continue
+        name = observed.get(constant, constant.name)
+        if constant not in observed and not _is_covariate(constant):
+            continue
+        variable = constant.type(name=name)
+        arrays[constant] = variable
+        if name:
+            labels[variable] = name
+    return arrays, labels
+
+
+def _is_covariate(constant: Constant) -> bool:
+    # an array of one repeated number takes part in rewrites (1 * x, 0 * x): it stays a constant
+    data = constant.data
+    return (
+        data.ndim > 0
+        and data.size > 1
+        and data.dtype.kind == "f"
+        and not bool(np.all(data == data.flat[0]))
+    )
+
+
+def label_of(factor: Factor, variable: Variable) -> str | None:
+    """Name under which the user knows a variable without owner."""
+    return factor.labels.get(variable, variable.name)
+
+
+def model_data_bytes(model: Model, point: dict[str, Any]) -> int:
+    """Bytes of the arrays a model holds: observed values, data, covariates and the point."""
+    terms = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+    seen = {id(x): x.nbytes for x in point.values() if isinstance(x, np.ndarray)}
+    roots = [*terms, *model.rvs_to_values.values()]
+    for variable in graph_inputs(roots):
+        if isinstance(variable, Constant):
+            data = variable.data
+        elif isinstance(variable, SharedVariable):
+            data = variable.get_value(borrow=True)
+        else:
+            continue
+        seen[id(data)] = getattr(data, "nbytes", 0)
+    return sum(seen.values())

@@ -1,0 +1,44 @@
+"""Bring a graph into the form that the compiled function has."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pytensor.compile.builders import OpFromGraph
+from pytensor.compile.mode import optdb
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+
+from pymc_safetrunc._upstream import inline_ofg_node
+
+__all__ = ["inline_inner_graphs", "rewriter"]
+
+
+@lru_cache
+def rewriter(*excluded: str) -> GraphRewriter:
+    """Rewrites that change a compiled function's arithmetic, the same whatever the linker.
+
+    Left out are those that only exist for one linker (C code, BLAS) or save memory (inplace).
+    """
+    return optdb.query(
+        RewriteDatabaseQuery(
+            include=["fast_run"],
+            exclude=["inplace", "cxx_only", "BlasOpt", "scan_make_inplace", *excluded],
+        )
+    )
+
+
+def inline_inner_graphs(fgraph: FunctionGraph) -> None:
+    """Put the inner graph of every OpFromGraph in its place, so that the walk can enter it."""
+    while True:
+        nodes = [node for node in fgraph.toposort() if isinstance(node.op, OpFromGraph)]
+        if not nodes:
+            return
+        for node in reversed(nodes):
+            if node in fgraph.apply_nodes:
+                fgraph.replace_all(
+                    zip(node.outputs, inline_ofg_node(node), strict=True),
+                    reason="diagnosis",
+                    import_missing=True,
+                )

@@ -1,0 +1,166 @@
+"""Values and parameters outside their domain, and data that are not finite to begin with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pymc_safetrunc.diagnosis.expression import plain
+from pymc_safetrunc.diagnosis.rules import remedies
+from pymc_safetrunc.diagnosis.rules.base import Case, Match
+
+__all__ = ["RULES"]
+
+_OPPOSITE = {"LT": ">=", "GT": "<=", "LE": ">", "GE": "<", "EQ": "!=", "NEQ": "=="}
+_SYMBOL = {"LT": "<", "GT": ">", "LE": "<=", "GE": ">=", "EQ": "==", "NEQ": "!="}
+
+
+def invalid_parameter(case: Case) -> Match | None:
+    """A parameter check of PyMC does not hold: the distribution returns -inf by design."""
+    if case.origin.end != "check":
+        return None
+    condition = case.origin.condition
+    because = f": {condition.step.expression}" if condition else ""
+    operand = condition.step.operands[0].text if condition else "the parameter"
+    return Match(
+        "invalid-parameter",
+        f"{case.name} asks for {case.origin.message}, which does not hold{because}. "
+        "PyMC returns -inf for such parameters.",
+        remedies.positive(operand) if case.origin.message.endswith("> 0") else None,
+        severity="warning",
+        source=_data_in_condition(case),
+        index=_entry_of_data(case),
+    )
+
+
+def outside_support(case: Case) -> Match | None:
+    """A -inf that was written down, and chosen by a condition on the value."""
+    origin = case.origin
+    if origin.end != "literal" or origin.step is None or origin.step.operation != "Switch":
+        return None
+    if any(step.made_nan_from_infinity() for step in origin.path) or case.value != -np.inf:
+        return None
+    condition = origin.condition
+    if condition is None:
+        needed = ""
+    else:
+        step = condition.step
+        symbols = _OPPOSITE if bool(step.value) else _SYMBOL
+        left, right = step.operands[0], step.operands[-1]
+        needed = (
+            f": it needs {left.text} {symbols.get(step.operation, '?')} {right.text}, and "
+            + ", ".join(f"{x.text} is {x.value:.6g}" for x in step.operands if not x.constant)
+        )
+    index = _entry_of_data(case) or origin.index
+    where = f" (entry {', '.join(map(str, index))})" if index else ""
+    what = "constraint" if case.factor.kind == "potential" else "value outside the support"
+    return Match(
+        "outside-support",
+        f"{case.name} is -inf by design, {what}{where}{needed}.",
+        severity="warning",
+        source=_data_in_condition(case),
+        index=index or None,
+    )
+
+
+def nonfinite_point(case: Case) -> Match | None:
+    """The point itself is not finite."""
+    names = {variable.name for variable in case.value_vars}
+    if case.origin.source not in names or case.origin.end != "input":
+        return None
+    return Match(
+        "nonfinite-point",
+        f"The point holds {case.origin.source_value:g} for {case.origin.source}"
+        f"{_entry(case)}; nothing can be finite there.",
+    )
+
+
+def not_positive_definite(case: Case) -> Match | None:
+    """A Cholesky factor, or a logarithm of a determinant, of a matrix that has none."""
+    step = case.origin.step
+    if step is None or step.operation != "Cholesky" or case.origin.end != "operation":
+        return None
+    matrix = np.asarray(step.operands[0].value, dtype="float64")
+    smallest = float(np.linalg.eigvalsh((matrix + np.swapaxes(matrix, -1, -2)) / 2).min())
+    scale = float(np.abs(matrix).max())
+    # rounding alone makes eigenvalues as low as -n eps scale; 1e-8 is safely above that
+    jitter = 10.0 ** np.ceil(np.log10(max(1e-8 * scale, -2 * smallest)))
+    return Match(
+        "not-positive-definite",
+        f"{case.name} takes the Cholesky factor of {step.operands[0].text}, which is not "
+        f"positive definite: its smallest eigenvalue is {smallest:.3g}, its largest entry "
+        f"{scale:.3g}. A jitter is right if that is rounding; else the matrix is no covariance.",
+        remedies.with_jitter(jitter, step.operands[0].text),
+    )
+
+
+def singular_matrix(case: Case) -> Match | None:
+    """The logarithm of a determinant that is 0."""
+    step = case.origin.step
+    if step is None or step.operation != "SLogDet" or case.origin.end != "operation":
+        return None
+    matrix = np.asarray(step.operands[0].value, dtype="float64")
+    jitter = 10.0 ** np.ceil(np.log10(1e-8 * float(np.abs(matrix).max())))
+    return Match(
+        "singular-matrix",
+        f"{case.name} takes the logarithm of the determinant of {step.operands[0].text}, which "
+        "is 0: the matrix is singular.",
+        remedies.with_jitter(jitter, step.operands[0].text),
+    )
+
+
+def nonfinite_data(case: Case) -> Match | None:
+    """The user's data or constants hold a NaN or an infinity."""
+    origin = case.origin
+    if origin.end != "input" and not (origin.end == "literal" and origin.source_index):
+        return None
+    value = origin.source_value
+    if value is None or np.isfinite(value):
+        return None
+    step = origin.step
+    if np.isinf(value) and step is not None and step.made_nan_from_infinity():
+        return None  # the arithmetic rules know what the infinity met
+    name = plain(origin.source or "a constant array of the model")
+    return Match(
+        "nonfinite-data",
+        f"{name} holds {value:g}{_entry(case)}, and makes {case.subject} {case.value:g}.",
+        remedies.finite_rows(name) if origin.source_index else remedies.held(name),
+    )
+
+
+def _entry(case: Case) -> str:
+    index = case.origin.source_index
+    return f" at entry {', '.join(map(str, index))}" if index else ""
+
+
+def _entry_of_data(case: Case) -> tuple[int, ...] | None:
+    """Entry of the user's data that decides the condition, or of the condition itself."""
+    condition = case.origin.condition
+    if condition is None:
+        return None
+    values = set(case.value_vars)
+    for variable, index in condition.leaves:
+        if variable not in values and index:
+            return index
+    return condition.step.index or None
+
+
+def _data_in_condition(case: Case) -> str | None:
+    """Name of the user's data that decide the condition."""
+    if case.origin.condition is None:
+        return None
+    values = set(case.value_vars)
+    for variable, _ in case.origin.condition.leaves:
+        name = case.factor.labels.get(variable, variable.name)
+        if variable not in values and name:
+            return name
+    return None
+
+
+RULES = (
+    invalid_parameter,
+    outside_support,
+    nonfinite_point,
+    not_positive_definite,
+    singular_matrix,
+    nonfinite_data,
+)

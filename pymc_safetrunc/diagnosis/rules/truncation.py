@@ -1,0 +1,139 @@
+"""Patterns of truncated and censored distributions, recognised by PyMC's own Op types."""
+
+from __future__ import annotations
+
+import numpy as np
+from pymc.distributions.censored import CensoredRV
+from pymc.distributions.continuous import TruncatedNormalRV
+from pymc.distributions.truncated import TruncatedRV
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.traversal import ancestors
+
+from pymc_safetrunc.diagnosis.expression import plain
+from pymc_safetrunc.diagnosis.rules import remedies
+from pymc_safetrunc.diagnosis.rules.arithmetic import log_of_zero
+from pymc_safetrunc.diagnosis.rules.base import Case, Match
+
+__all__ = ["RULES"]
+
+
+def _op(case: Case):
+    node = case.factor.rv.owner
+    # a transformed or observed variable may be wrapped; the distribution is the first RV above
+    return None if node is None else node.op
+
+
+def _is_pymc(op) -> bool:
+    # the safe distributions subclass PyMC's Ops
+    return type(op).__module__.partition(".")[0] == "pymc"
+
+
+def _bounds(case: Case) -> dict[str, Variable]:
+    """Bounds of a truncated distribution, by name."""
+    op, inputs = _op(case), case.factor.rv.owner.inputs
+    if isinstance(op, TruncatedNormalRV):
+        lower, upper = op.dist_params(case.factor.rv.owner)[-2:]
+    else:
+        lower, upper = inputs[1:3] if isinstance(op, CensoredRV) else _truncated_bounds(op, inputs)
+    return {"lower": lower, "upper": upper}
+
+
+def _truncated_bounds(op, inputs):
+    # TruncatedRV's inputs: those of the base distribution, then lower, upper and the generators
+    bounds = [x for x in inputs if not hasattr(x.type, "is_valid_value") or hasattr(x.type, "ndim")]
+    return bounds[-2:]
+
+
+def runtime_infinite_bound(case: Case) -> Match | None:
+    """An infinite bound that is data or a computed value, in a distribution of PyMC."""
+    op = _op(case)
+    if not isinstance(op, TruncatedNormalRV | TruncatedRV) or not _is_pymc(op):
+        return None
+    if case.origin.end == "input" and not np.all(np.isinf(case.origin.source_value)):
+        return None
+    if case.origin.end in ("operation", "check") and not _could_be_a_bound(case):
+        return None
+    for side, bound in _bounds(case).items():
+        if isinstance(bound, Constant) and bound.data.size == 1:
+            continue  # PyMC leaves it out of the formula
+        value = case.evaluate(bound)
+        if value is None or not np.isinf(value).any():
+            continue
+        source = case.origin.source or _only_data(bound)
+        index = tuple(int(i) for i in np.argwhere(np.isinf(value))[0]) if value.ndim else ()
+        name = source or "..."
+        entry = f" (entry {', '.join(map(str, index))})" if index and value.size > 1 else ""
+        return Match(
+            "runtime-infinite-bound",
+            f"The {side} bound of {case.name} is infinite{entry}"
+            f"{f', from {source}' if source else ''}. PyMC's formula "
+            f"multiplies it by 0 on the way back and makes {case.subject} {case.value:g}; "
+            "every proposal of a gradient sampler will be rejected.",
+            _remedy(case, name, side),
+            source=source,
+        )
+    return None
+
+
+def _could_be_a_bound(case: Case) -> bool:
+    step = case.origin.step
+    return step is not None and step.operation in ("TrueDiv", "Reciprocal", "Mul", "Sub", "Add")
+
+
+def _only_data(bound: Variable) -> str | None:
+    names = {
+        x.name
+        for x in ancestors([bound])
+        if isinstance(x, SharedVariable | Constant) and x.owner is None and x.name
+    }
+    return names.pop() if len(names) == 1 else None
+
+
+def _remedy(case: Case, name: str, side: str) -> str | None:
+    factor, name = case.name, plain(name)
+    if isinstance(_op(case), TruncatedNormalRV):
+        return remedies.safe_class(
+            "TruncatedNormal", f'{factor} = TruncatedNormal("{factor}", ..., {side}={name}, ...)'
+        )
+    if _has("Truncated"):
+        return remedies.safe_class(
+            "Truncated", f'{factor} = Truncated("{factor}", ..., {side}={name}, ...)'
+        )
+    return remedies.finite_or_none(
+        f'{factor} = pm.Truncated("{factor}", ..., {side}=finite_or_none({name}), ...)'
+    )
+
+
+def _has(name: str) -> bool:
+    """Whether this package offers the distribution."""
+    import pymc_safetrunc
+
+    return getattr(pymc_safetrunc, name, None) is not None
+
+
+def equal_cdfs(case: Case) -> Match | None:
+    """The mass between two bounds, as a difference of two CDFs that are the same number."""
+    op = _op(case)
+    if not isinstance(op, TruncatedNormalRV | TruncatedRV | CensoredRV) or not _is_pymc(op):
+        return None
+    if log_of_zero(case) is None:
+        return None
+    name = case.name
+    remedy = None
+    if isinstance(op, TruncatedNormalRV):
+        remedy = remedies.safe_class(
+            "TruncatedNormal", f'{name} = TruncatedNormal("{name}", ...)'
+        )
+    elif isinstance(op, TruncatedRV) and _has("Truncated"):
+        remedy = remedies.safe_class("Truncated", f'{name} = Truncated("{name}", ...)')
+    assert case.origin.step is not None
+    return Match(
+        "equal-cdfs",
+        f"{name} has no mass left between its bounds in floating point: PyMC subtracts two CDFs "
+        f"that round to the same number ({case.origin.step.expression}).",
+        remedy,
+    )
+
+
+RULES = (runtime_infinite_bound, equal_cdfs)
