@@ -14,6 +14,7 @@ __all__ = ["Diagnosis", "Finding", "WatchdogReport"]
 # Entries of a point shown in a message: the rest would push the diagnosis off the screen.
 _SHOWN_ENTRIES = 6
 _SHOWN_VARIABLES = 8
+_SHOWN_DIAGNOSIS_LINES = 14
 
 
 Severity = Literal["error", "warning", "hint"]
@@ -186,7 +187,7 @@ class WatchdogReport:
     limit: str | None = None
     run_length: int = 0
     point: dict[str, np.ndarray] = field(default_factory=dict)
-    diagnosis: Any = None
+    diagnosis: Diagnosis | None = None
     sampler: str = "pymc"
     step: str = ""
     detail: str = ""
@@ -230,7 +231,10 @@ class WatchdogReport:
     def __str__(self) -> str:
         lines = [self._where(), self._why(), *self._values()]
         if self.diagnosis is not None:
-            lines += ["Diagnosis:", *(f"  {line}" for line in str(self.diagnosis).splitlines())]
+            found = [line.rstrip() for line in str(self.diagnosis).splitlines() if line.strip()]
+            lines += found[:_SHOWN_DIAGNOSIS_LINES]
+            if len(found) > _SHOWN_DIAGNOSIS_LINES:
+                lines.append("... (all of it in report.diagnosis)")
         lines += [*self.advice, *self._kept()]
         return "\n".join(lines)
 
@@ -242,10 +246,8 @@ class WatchdogReport:
         table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
         if self.diagnosis is None:
             found = ""
-        elif hasattr(self.diagnosis, "_repr_html_"):
-            found = self.diagnosis._repr_html_()
         else:
-            found = f"<pre>{html.escape(str(self.diagnosis))}</pre>"
+            found = self.diagnosis._repr_html_()
         rest = "".join(f"<p>{html.escape(line)}</p>" for line in (*self.advice, *self._kept()))
         return (
             f"<div><p><strong>{html.escape(self._where())}</strong></p>"

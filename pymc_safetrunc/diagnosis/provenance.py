@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from pymc.logprob.utils import CheckParameterValue
 from pytensor.graph.basic import Apply, Constant, Variable
-from pytensor.ifelse import IfElse
+from pytensor.conditional.op import IfElse
 from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar import ScalarOp, Switch
 from pytensor.scan.op import Scan

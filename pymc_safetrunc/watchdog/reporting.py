@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from pymc.model import Model
 
-from pymc_safetrunc.findings import WatchdogReport
+from pymc_safetrunc.diagnosis import diagnose
+from pymc_safetrunc.findings import Diagnosis, WatchdogReport
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause
 
 __all__ = ["ChainStopped", "Stop", "build_report"]
@@ -110,6 +110,7 @@ def build_report(
     if stop.cause in NONFINITE and stop.point and model is not None:
         diagnosis, failure = _diagnose(stop.point, model)
         detail = " ".join(filter(None, (detail, failure)))
+    explained = diagnosis is not None and bool(diagnosis.findings)
     advice = _ADVICE_NONFINITE if stop.cause in NONFINITE else _ADVICE[stop.cause]
     return WatchdogReport(
         cause=str(stop.cause),
@@ -124,16 +125,13 @@ def build_report(
         sampler=sampler,
         step=stop.step,
         detail=detail,
-        advice=(advice,) if keeps_draws else (advice, _BARE_WATCH),
+        # the remedy of a finding is better advice than ours
+        advice=(advice,) * (not explained) + (_BARE_WATCH,) * (not keeps_draws),
     )
 
 
-def _diagnose(point: Mapping[str, np.ndarray], model: Model) -> tuple[Any, str]:
+def _diagnose(point: Mapping[str, np.ndarray], model: Model) -> tuple[Diagnosis | None, str]:
     """Return the diagnosis, or None and why there is none."""
-    try:
-        from pymc_safetrunc.diagnosis import diagnose
-    except ImportError:
-        return None, "(The diagnosis is not available.)"
     names = {variable.name for variable in model.value_vars}
     try:
         return diagnose({n: v for n, v in point.items() if n in names}, model), ""
