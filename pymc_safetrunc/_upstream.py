@@ -19,6 +19,7 @@ from pymc.backends import _ZarrChainBase, _ZarrTraceBase
 # Features: `sample` derives cores, BLAS threads, the start method and compile settings exactly as
 # `pm.sample` does, so that its runs are the same.
 from pymc.pytensorf import resolve_backend_compile_kwargs as compile_kwargs
+
 # Feature: a quiet run is quiet.
 from pymc.sampling.mcmc import _quiet_logging as quiet_logging
 
@@ -48,8 +49,8 @@ __all__ = [
     "cpu_count",
     "density_and_gradient",
     "get_default_tune_steps",
-    "instantiate_steppers",
     "inline_ofg_node",
+    "instantiate_steppers",
     "is_jax_linker",
     "is_zarr",
     "jax_density",
@@ -141,8 +142,12 @@ def is_zarr(trace: Any) -> bool:
     return isinstance(trace, _ZarrTraceBase)
 
 
-def set_lengths(trace: Any, tune: int, draws: int) -> None:
-    """Tell a MultiTrace where tuning ends. Feature: an aborted chain keeps its tuning apart."""
+def set_lengths(trace: Any, tune: int, draws: int, seconds: float) -> None:
+    """Tell a MultiTrace where tuning ends and how long it took.
+
+    Feature: an aborted chain keeps its tuning apart, and can be written to a file.
+    """
+    trace.report._t_sampling = seconds
     trace.report._n_tune = tune
     trace.report._n_draws = draws
 

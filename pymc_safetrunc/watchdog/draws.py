@@ -28,11 +28,11 @@ def kept_lengths(traces: Sequence[IBaseTrace], tune: int) -> dict[int, tuple[int
 
 
 def chain_trees(
-    traces: Sequence[IBaseTrace], tune: int, model: Model, **idata_kwargs: Any
+    traces: Sequence[IBaseTrace], tune: int, model: Model, seconds: float, **idata_kwargs: Any
 ) -> dict[int, DataTree]:
     """Return every draw of every chain, one tree a chain, tuning included."""
     return {
-        trace.chain: _tree([trace], len(trace), tune, model, **idata_kwargs)
+        trace.chain: _tree([trace], len(trace), tune, model, seconds, **idata_kwargs)
         for trace in traces
         if len(trace)
     }
@@ -42,6 +42,7 @@ def common_tree(
     traces: Sequence[IBaseTrace],
     tune: int,
     model: Model,
+    seconds: float,
     *,
     save_warmup: bool,
     **idata_kwargs: Any,
@@ -55,16 +56,18 @@ def common_tree(
     if not chosen:
         return None
     length = min(len(trace) for trace in chosen)
-    tree = _tree(chosen, length, tune, model, **idata_kwargs)
+    tree = _tree(chosen, length, tune, model, seconds, **idata_kwargs)
     if finished and not save_warmup:
         tree = tree.drop_nodes(["warmup_posterior", "warmup_sample_stats"], errors="ignore")
     return tree
 
 
-def _tree(traces, length: int, tune: int, model: Model, **idata_kwargs: Any) -> DataTree:
+def _tree(
+    traces, length: int, tune: int, model: Model, seconds: float, **idata_kwargs: Any
+) -> DataTree:
     merged = MultiTrace(traces)[:length]
     n_tune = min(length, tune)
-    _upstream.set_lengths(merged, n_tune, length - n_tune)
+    _upstream.set_lengths(merged, n_tune, length - n_tune, seconds)
     tree = pm.to_inference_data(merged, save_warmup=True, model=model, **idata_kwargs)
     tree = drop_warning_stat(tree)
     numbers = [trace.chain for trace in traces]

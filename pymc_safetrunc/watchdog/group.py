@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
-from xarray import DataTree, Dataset
+from xarray import Dataset, DataTree
 
 from pymc_safetrunc.findings import WatchdogReport
 from pymc_safetrunc.watchdog.counter import ChainCounter

@@ -148,10 +148,9 @@ def _assigned_steps(request: Request):
 
 
 def _usable_point(request: Request, step, chain: int, point: dict, may_retry: bool) -> dict:
-    fault = first_fault = fault_at(step, point)
-    if fault is None:
+    first, first_fault, tried = point, fault_at(step, point), 1
+    if first_fault is None:
         return point
-    first, tried = point, 1
     for point in more_points(request, chain) if may_retry else ():
         fault, tried = fault_at(step, point), tried + 1
         if fault is None:

@@ -34,7 +34,10 @@ __all__ = ["run"]
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
-_TREES = {"warmup": ("warmup_posterior", "warmup_sample_stats"), "draw": ("posterior", "sample_stats")}
+_TREES = {
+    "warmup": ("warmup_posterior", "warmup_sample_stats"),
+    "draw": ("posterior", "sample_stats"),
+}
 # What nutpie writes for a divergence, under Numba and under JAX; the codes are set by its wrapper
 # of the log-density, which looks at the gradient first.
 _MESSAGES = (
@@ -74,10 +77,8 @@ def run(request: Request) -> DataTree:
     density = _upstream.nutpie_density(compiled)
     try:
         _check_start(request, compiled, density)
-    except ChainStopped as stopped:
-        report = build_report(
-            stopped.stop, chain=None, model=request.model, sampler="nutpie"
-        )
+    except ChainStopped as unusable:
+        report = build_report(unusable.stop, chain=None, model=request.model, sampler="nutpie")
         raise SamplingAborted(report) from None
     # nuts-rs asserts `early_end < num_tune`, which panics without tuning
     tune = request.tune if request.tune != 0 else 1
@@ -115,9 +116,7 @@ def run(request: Request) -> DataTree:
     else:
         result = tree
     if request.discard_tuned_samples:
-        result = result.drop_nodes(
-            [name for name in result.children if name.startswith("warmup_")]
-        )
+        result = result.drop_nodes([name for name in result.children if name.startswith("warmup_")])
     add_group(result, counters, request.policy, sampler="nutpie")
     return _with_log_likelihood(result, log_likelihood, request)
 
@@ -211,9 +210,7 @@ class _Suspicion:
         limits = [m for m in (policy.max_nonfinite, policy.max_divergent) if m is not None]
         self._shortest = min(limits, default=None)
         tuning = [
-            m
-            for m in (policy.max_nonfinite_tuning, policy.max_divergent_tuning)
-            if m is not None
+            m for m in (policy.max_nonfinite_tuning, policy.max_divergent_tuning) if m is not None
         ]
         # Nothing is told of tuning: look when the limit can have been reached, then ever rarer.
         self._next_look = [min(tuning, default=None)] * request.chains
@@ -442,9 +439,7 @@ def _common_tree(tree: DataTree, lengths) -> DataTree | None:
 
 
 def _abort(request: Request, stopped: ChainStopped, tree, lengths, counters):
-    report = build_report(
-        stopped.stop, chain=stopped.chain, model=request.model, sampler="nutpie"
-    )
+    report = build_report(stopped.stop, chain=stopped.chain, model=request.model, sampler="nutpie")
     report.kept = {chain: pair for chain, pair in enumerate(lengths) if sum(pair)}
     chains = {chain: _chain_tree(tree, chain, lengths[chain]) for chain in report.kept}
     idata = _common_tree(tree, lengths)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from pymc.backends import init_traces
+from pymc.stats.convergence import log_warning_stats
 from pymc.step_methods.arraystep import PopulationArrayStepShared
 from pymc.step_methods.compound import flatten_steps
-from pymc.stats.convergence import log_warning_stats
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog import draws as kept
@@ -81,14 +81,14 @@ def run(request: Request):
     """
     try:
         points, step = points_and_step(request)
-    except ChainStopped as stopped:
+    except ChainStopped as unusable:
         raise SamplingAborted(
-            build_report(stopped.stop, chain=stopped.chain, model=request.model)
-        ) from stopped.original
+            build_report(unusable.stop, chain=unusable.chain, model=request.model)
+        ) from unusable.original
     tune = _upstream.get_default_tune_steps(step, request.tune)
     traces = _make_traces(request, step, points, tune)
     observer = _Observer(request, tune)
-    stopped = None
+    stopped: ChainStopped | None = None
     started = time.time()
     watch_for_driver(step, request.policy)
     try:
@@ -102,9 +102,9 @@ def run(request: Request):
         unwatch(step)
         for trace in traces:
             trace.close()
-    if stopped is not None:
-        _abort(request, stopped, traces, tune, observer)
     seconds = time.time() - started
+    if stopped is not None:
+        _abort(request, stopped, traces, tune, seconds, observer)
     if request.return_inferencedata and _was_interrupted(request, traces, tune):
         result = _interrupted_result(request, traces, tune, seconds)
     else:
@@ -146,11 +146,11 @@ def _interrupted_result(request: Request, traces, tune: int, seconds: float):
         result = _package(request, traces, tune, seconds)
     except ValueError:
         result = kept.common_tree(
-            traces, tune, request.model, save_warmup=True, **_conversion(request)
+            traces, tune, request.model, seconds, save_warmup=True, **_conversion(request)
         )
         if result is None:
             raise
-    chains = kept.chain_trees(traces, tune, request.model, **_conversion(request))
+    chains = kept.chain_trees(traces, tune, request.model, seconds, **_conversion(request))
     for chain, tree in chains.items():
         result[f"{INTERRUPTED_GROUP}/chain_{chain}"] = tree
     _info(
@@ -213,12 +213,15 @@ def _sample(request: Request, step, points, traces, tune: int, observer: _Observ
 
 
 def _sample_in_workers(request, step, points, traces, tune, observer) -> None:
-    _info(request, "info", f"Multiprocess sampling ({request.chains} chains in {request.cores} jobs)")
+    _info(
+        request, "info", f"Multiprocess sampling ({request.chains} chains in {request.cores} jobs)"
+    )
     _upstream.log_step_hierarchy(step)
     zarr_chains = _upstream.chains_recording_in_workers(traces)
-    with contextlib.suppress(KeyboardInterrupt), Workers(
-        request, step, points, tune, zarr_chains
-    ) as workers:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Workers(request, step, points, tune, zarr_chains) as workers,
+    ):
         for draw in workers:
             trace = traces[draw.chain]
             if zarr_chains is None:
@@ -299,18 +302,21 @@ def _end_later(before: set) -> None:
     timer.start()
 
 
-def _abort(request: Request, stopped: ChainStopped, traces, tune: int, observer: _Observer) -> NoReturn:
+def _abort(
+    request: Request, stopped: ChainStopped, traces, tune: int, seconds: float, observer
+) -> NoReturn:
     report = build_report(stopped.stop, chain=stopped.chain, model=request.model)
     if _upstream.is_zarr(request.trace):
         traces = kept.from_zarr(request.trace, request.model)
     report.kept = kept.kept_lengths(traces, tune)
     if stopped.original is not None:
         report.detail = report.detail or str(stopped.original)
-    chains = kept.chain_trees(traces, tune, request.model, **_conversion(request))
+    chains = kept.chain_trees(traces, tune, request.model, seconds, **_conversion(request))
     idata = kept.common_tree(
         traces,
         tune,
         request.model,
+        seconds,
         save_warmup=not request.discard_tuned_samples,
         **_conversion(request),
     )
@@ -331,5 +337,3 @@ def _conversion(request: Request) -> dict[str, Any]:
 def _info(request: Request, level: str, message: str) -> None:
     if not request.quiet:
         getattr(_upstream.sampling_log, level)(message)
-
-

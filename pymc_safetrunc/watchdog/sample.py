@@ -18,6 +18,7 @@ from pymc_safetrunc.watchdog.request import Request, pick_sampler
 
 __all__ = ["sample"]
 
+
 def sample(
     draws: int = 1000,
     *,
@@ -44,7 +45,7 @@ def sample(
     nuts_sampler_kwargs: dict[str, Any] | None = None,
     callback: Any = None,
     mp_ctx: Any = None,
-    blas_cores: int | None | Literal["auto"] = "auto",
+    blas_cores: int | Literal["auto"] | None = "auto",
     model: Model | None = None,
     backend: str | None = None,
     compile_kwargs: dict | None = None,

@@ -192,8 +192,8 @@ def _watch_leaves(step, policy: WatchdogPolicy, *, raises: bool) -> None:
         # PyMC keeps the model of every step among the arguments that rebuild it.
         model = leaf.__getnewargs_ex__()[1]["model"]
         spies = _place_spies(leaf)
-        leaf.__class__ = _watched_class(type(leaf))
-        leaf._watchdog = StepWatch(  # type: ignore[attr-defined]
+        leaf.__class__ = _watched_class(type(leaf))  # type: ignore[arg-type]
+        leaf._watchdog = StepWatch(
             policy,
             owns_all={v.name for v in leaf.vars} == {v.name for v in model.value_vars},
             raises=raises,
@@ -298,7 +298,8 @@ def _trajectory_cause(start, info) -> tuple[Cause, RaveledVars]:
 
 def _counting_step(base):
     inner = base.step
-    accepts_anything = issubclass(base, Slice)
+    # A Hamiltonian step tells its cause itself; others are judged by what their transition left.
+    judge = None if issubclass(base, BaseHMC) else _judge_of(base)
 
     def step(self, point):
         watch = self._watchdog
@@ -308,17 +309,24 @@ def _counting_step(base):
             if watch.raises and not isinstance(error, SamplingError):
                 raise
             raise _failed(self, point, error) from error
-        cause = watch.cause
+        cause = watch.cause if judge is None else judge(watch, result)
         if cause is None:
-            cause = _cause_from_spies(watch, accepts_anything) if watch.spies else None
-            if cause is None and not watch.spies:
-                cause = _cause_from_stats(result[1])
-            if cause is None:
-                watch.counter.record()
-                return result
+            watch.counter.record()
+            return result
         return _bad_transition(self, cause, point, result)
 
     return step
+
+
+def _judge_of(base):
+    accepts_anything = issubclass(base, Slice)
+
+    def judge(watch, result):
+        if watch.spies:
+            return _cause_from_spies(watch, accepts_anything)
+        return _cause_from_stats(result[1])
+
+    return judge
 
 
 def _cause_from_spies(watch: StepWatch, accepts_anything: bool) -> Cause | None:
@@ -359,9 +367,7 @@ def _bad_transition(step, cause: Cause, point, result):
         stop = Stop(
             cause=cause,
             limit=limit,
-            run_length=(
-                counter.nonfinite_run if "nonfinite" in limit else counter.divergent_run
-            ),
+            run_length=(counter.nonfinite_run if "nonfinite" in limit else counter.divergent_run),
             transitions=counter.transitions,
             phase="tuning" if counter.tuning else "sampling",
             point=_full_point(step, point, bad),

@@ -163,7 +163,9 @@ class Workers:
         process = _upstream.worker_process(worker)
         process.join(_TERMINATE_SECONDS)
         code = process.exitcode
-        told = f"Killed by signal {-code}." if code is not None and code < 0 else f"Exit code {code}."
+        told = (
+            f"Killed by signal {-code}." if code is not None and code < 0 else f"Exit code {code}."
+        )
         return self._stopped(worker, Cause.WORKER_DIED, told)
 
     def _stopped(self, worker, cause: Cause, detail: str, original=None) -> ChainStopped:

@@ -58,8 +58,9 @@ def test_a_good_point_is_found_where_jitter_finds_one(settings):
         # the gradient of sqrt(max(x - 0.5, 0)) is NaN or infinite unless x > 0.5
         pm.Potential("p", pm.math.sqrt(pm.math.maximum(x - 0.5, 0)))
         idata = sample(
-            nuts_sampler="pymc", watchdog=WatchdogPolicy(max_nonfinite_tuning=None,
-            max_nonfinite=None), **settings
+            nuts_sampler="pymc",
+            watchdog=WatchdogPolicy(max_nonfinite_tuning=None, max_nonfinite=None),
+            **settings,
         )
     assert idata.posterior.sizes["draw"] == settings["draws"]
 

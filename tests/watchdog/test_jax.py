@@ -34,9 +34,7 @@ def test_a_result_is_judged_before_it_is_handed_back(brief):
         x = pm.Normal("x", initval=2.5)
         pm.Potential("cliff", pm.math.switch(x < 4, 0, np.nan) + 1e4 * x)
         with pytest.raises(SamplingAborted) as caught:
-            sample(
-                watchdog=WatchdogPolicy(max_divergent=2), **brief | {"draws": 200, "tune": 10}
-            )
+            sample(watchdog=WatchdogPolicy(max_divergent=2), **brief | {"draws": 200, "tune": 10})
     error = caught.value
     assert error.report.limit == "max_divergent"
     assert "cannot be stopped half-way" in str(error)

@@ -119,9 +119,7 @@ def test_a_chain_at_a_cliff_is_stopped_and_its_draws_are_kept(cliff, brief):
         np.testing.assert_array_equal(
             drawn[:common], undisturbed.posterior.s.values[chain, :common]
         )
-    assert error.idata.posterior.sizes["draw"] == min(
-        draws for _, draws in report.kept.values()
-    )
+    assert error.idata.posterior.sizes["draw"] == min(draws for _, draws in report.kept.values())
 
 
 def test_minus_infinity_is_legal_and_counts_as_a_divergence(brief):

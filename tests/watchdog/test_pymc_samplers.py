@@ -120,9 +120,7 @@ def test_every_draw_before_the_stop_is_kept(cause, cores, tune, healthy, setting
     ("fault", "cause"),
     [("raise", "exception"), ("kill", "worker-died"), ("hang", "stalled")],
 )
-def test_a_fault_in_a_worker_ends_in_time(
-    fault, cause, start_method, settings, no_child_left
-):
+def test_a_fault_in_a_worker_ends_in_time(fault, cause, start_method, settings, no_child_left):
     stall = 1.5
     with pm.Model():
         pm.Normal("x")

@@ -100,8 +100,12 @@ def test_the_callers_dicts_are_left_alone(healthy, settings):
 
 def test_a_generator_is_used_as_pm_sample_uses_it(healthy, settings):
     with healthy:
-        plain = pm.sample(nuts_sampler="pymc", **settings | {"random_seed": np.random.default_rng(3)})
-        watched = sample(nuts_sampler="pymc", **settings | {"random_seed": np.random.default_rng(3)})
+        plain = pm.sample(
+            nuts_sampler="pymc", **settings | {"random_seed": np.random.default_rng(3)}
+        )
+        watched = sample(
+            nuts_sampler="pymc", **settings | {"random_seed": np.random.default_rng(3)}
+        )
     np.testing.assert_array_equal(plain.posterior.x, watched.posterior.x)
 
 
@@ -115,13 +119,14 @@ def aborted(healthy, settings):
 @pytest.mark.parametrize("engine", ["zarr", "h5netcdf"])
 def test_the_group_survives_a_file(engine, aborted, tmp_path):
     path = tmp_path / f"run.{engine}"
+    options = {}
     if engine == "zarr":
-        # zarr 3 warns of consolidated metadata, which is nothing to us
-        aborted.idata.to_zarr(path, consolidated=False)
+        options["consolidated"] = False  # zarr 3 warns of the other, which is nothing to us
+        aborted.idata.to_zarr(path, **options)
     else:
         pytest.importorskip("h5py")
         aborted.idata.to_netcdf(path, engine=engine)
-    with xr.open_datatree(path, engine=engine) as tree:
+    with xr.open_datatree(path, engine=engine, **options) as tree:
         group, original = tree["watchdog"].load(), aborted.idata["watchdog"]
     for name in original.data_vars:
         np.testing.assert_array_equal(group[name].values, original[name].values)
@@ -143,7 +148,12 @@ def test_the_group_has_the_schema(aborted):
     for name in ("transitions_tune", "divergent", "longest_nonfinite", "run_start"):
         assert group[name].dtype == np.int64
     assert set(group.attrs) == {
-        "schema_version", "policy", "report", "aborted", "sampler", "versions",
+        "schema_version",
+        "policy",
+        "report",
+        "aborted",
+        "sampler",
+        "versions",
     }
 
 
