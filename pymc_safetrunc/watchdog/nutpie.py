@@ -111,10 +111,7 @@ def run(request: Request) -> DataTree:
     counters = _count(tree, lengths)
     if stopped is not None:
         _abort(request, stopped, tree, lengths, counters)
-    if interrupted:
-        result = _interrupted(tree, lengths)
-    else:
-        result = tree
+    result = _interrupted(tree, lengths) if interrupted else tree
     if request.discard_tuned_samples:
         result = result.drop_nodes([name for name in result.children if name.startswith("warmup_")])
     add_group(result, counters, request.policy, sampler="nutpie")

@@ -299,7 +299,9 @@ def _trajectory_cause(start, info) -> tuple[Cause, RaveledVars]:
 def _counting_step(base):
     inner = base.step
     # A Hamiltonian step tells its cause itself; others are judged by what their transition left.
-    judge = None if issubclass(base, BaseHMC) else _judge_of(base)
+    judge = None if issubclass(base, BaseHMC) else _left_behind
+    if issubclass(base, Slice):
+        judge = _accepted
 
     def step(self, point):
         watch = self._watchdog
@@ -309,7 +311,7 @@ def _counting_step(base):
             if watch.raises and not isinstance(error, SamplingError):
                 raise
             raise _failed(self, point, error) from error
-        cause = watch.cause if judge is None else judge(watch, result)
+        cause = watch.cause if judge is None else judge(watch, result[1])
         if cause is None:
             watch.counter.record()
             return result
@@ -318,42 +320,36 @@ def _counting_step(base):
     return step
 
 
-def _judge_of(base):
-    accepts_anything = issubclass(base, Slice)
-
-    def judge(watch, result):
-        if watch.spies:
-            return _cause_from_spies(watch, accepts_anything)
-        return _cause_from_stats(result[1])
-
-    return judge
-
-
-def _cause_from_spies(watch: StepWatch, accepts_anything: bool) -> Cause | None:
-    cause = None
-    for spy in watch.spies:
-        if spy.bad is not None:
-            # Slice compares with the density of the current state and accepts a NaN; one that it
-            # met while it looked for the ends of its interval does no harm.
-            if not accepts_anything:
-                cause = Cause.ACCEPTANCE_NAN
-            elif spy.last_is_bad:
-                cause = Cause.ACCEPTED_NAN
-            if cause is not None:
-                watch.bad = spy.bad
-            spy.bad = None
-    return cause
-
-
-def _cause_from_stats(stats) -> Cause | None:
-    """Judge a step that has neither trajectory nor known log-density by what it reports."""
+def _left_behind(watch: StepWatch, stats) -> Cause | None:
+    """Judge a gradient-free step by the densities it met, or one of the user's by its stats."""
+    if watch.spies:
+        return _cause_from_spies(watch, Cause.ACCEPTANCE_NAN)
     for row in stats:
         if row.get("diverging"):
             return Cause.ENERGY_ERROR
-        accept = row.get("accept")
-        if accept is not None and not accept < _INF:
+        # an acceptance that overflows to infinity is none that is not a number
+        if (accept := row.get("accept")) is not None and accept != accept:
             return Cause.ACCEPTANCE_NAN
     return None
+
+
+def _accepted(watch: StepWatch, stats) -> Cause | None:
+    """Judge Slice, which accepts a NaN.
+
+    One that it met while it looked for the ends of its interval does no harm.
+    """
+    for spy in watch.spies:
+        if not spy.last_is_bad:
+            spy.bad = None
+    return _cause_from_spies(watch, Cause.ACCEPTED_NAN)
+
+
+def _cause_from_spies(watch: StepWatch, cause: Cause) -> Cause | None:
+    found = None
+    for spy in watch.spies:
+        if spy.bad is not None:
+            found, watch.bad, spy.bad = cause, spy.bad, None
+    return found
 
 
 def _bad_transition(step, cause: Cause, point, result):
