@@ -74,6 +74,7 @@ __all__ = [
     "set_lengths",
     "worker_pipe",
     "worker_process",
+    "zarr_lengths",
 ]
 
 # Feature: what `sample` logs comes from the logger PyMC's users already filter.
@@ -288,3 +289,8 @@ def jax_starts(
         jitter_max_retries=10,
         logp_fn=lambda point: logp([np.asarray(value) for value in point.values()]),
     )
+
+
+def zarr_lengths(trace: Any) -> list[int]:
+    """Return how many draws each chain of a ZarrTrace has. Feature: aborted chains are cut."""
+    return [int(drawn) for drawn in trace._sampling_state.draw_idx[:]]

@@ -1,4 +1,4 @@
-"""What PyMC's traces hold when a run ends early, as DataTrees."""
+"""What was drawn when a run ends early, as DataTrees: one a chain, and one they all fit in."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pymc as pm
 from pymc.backends.base import IBaseTrace, MultiTrace
 from pymc.model import Model
 from pymc.util import drop_warning_stat
-from xarray import DataTree
+from xarray import Dataset, DataTree
 
 from pymc_safetrunc import _upstream
 
-__all__ = ["chain_trees", "common_tree", "kept_lengths"]
+__all__ = ["chain_trees", "common_tree", "cut_chain", "cut_common", "from_zarr", "kept_lengths"]
 
 _SAMPLE_GROUPS = ("posterior", "sample_stats", "warmup_posterior", "warmup_sample_stats")
 
@@ -75,3 +75,57 @@ def _tree(
         if name in tree:
             tree[name] = DataTree(tree[name].to_dataset().assign_coords(chain=numbers))
     return tree
+
+
+def cut_chain(tree: DataTree, chain: int, lengths: tuple[int, int]) -> DataTree:
+    """Return one chain of a padded tree, cut to its real numbers of tuning and other draws."""
+    return _cut(tree, [chain], lengths)
+
+
+def cut_common(tree: DataTree, lengths: Sequence[tuple[int, int]]) -> DataTree | None:
+    """Return the chains of a padded tree that `common_tree` would, cut to their common length."""
+    finished = [chain for chain, (_, draws) in enumerate(lengths) if draws]
+    chosen = finished or [chain for chain, (tune, _) in enumerate(lengths) if tune]
+    if not chosen:
+        return None
+    tune, draws = (min(lengths[chain][phase] for chain in chosen) for phase in (0, 1))
+    return _cut(tree, chosen, (tune, draws))
+
+
+def _cut(tree: DataTree, chains: list[int], lengths: tuple[int, int]) -> DataTree:
+    groups = {}
+    for name, group in tree.children.items():
+        dataset = group.to_dataset()
+        if "draw" in dataset.dims:
+            length = lengths[0] if name.startswith("warmup_") else lengths[1]
+            if length == 0:
+                continue
+            dataset = dataset.isel(chain=chains, draw=slice(0, length))
+        groups[f"/{name}"] = dataset
+    return DataTree.from_dict(groups)
+
+
+def from_zarr(trace: Any) -> tuple[DataTree, list[tuple[int, int]]]:
+    """Return what a ZarrTrace holds, padded, and the real lengths of its chains.
+
+    PyMC's own conversion goes through xarray, which cannot read what the zarr that PyMC needs
+    has written.
+    """
+    trace.split_warmup_groups()
+    groups = {}
+    for name, group in trace.root.groups():
+        if name.startswith("_"):
+            continue
+        arrays = {
+            key: (array.attrs["_ARRAY_DIMENSIONS"], array[...])
+            for key, array in group.arrays()
+            if array.dtype != object
+        }
+        dims = {dim for names, _ in arrays.values() for dim in names}
+        groups[f"/{name}"] = Dataset(
+            {key: value for key, value in arrays.items() if key not in dims},
+            coords={key: value for key, value in arrays.items() if key in dims},
+        )
+    tune = trace.tuning_steps
+    drawn = _upstream.zarr_lengths(trace)
+    return DataTree.from_dict(groups), [(min(n, tune), max(0, n - tune)) for n in drawn]

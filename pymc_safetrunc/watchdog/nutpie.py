@@ -22,6 +22,7 @@ from xarray import DataTree
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause, ChainCounter
+from pymc_safetrunc.watchdog.draws import cut_chain, cut_common
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
 from pymc_safetrunc.watchdog.initial_points import WARN_AFTER
@@ -405,41 +406,11 @@ def _look_around(tree, chain: int, counter: ChainCounter, request, density, caus
     return cause, _upstream.as_point(request.model, x)
 
 
-def _chain_tree(tree: DataTree, chain: int, lengths: tuple[int, int]) -> DataTree:
-    groups = {
-        name: group.to_dataset() for name, group in tree.children.items() if name != "watchdog"
-    }
-    for pair, length in zip(_TREES.values(), lengths, strict=True):
-        prefix = "warmup_" if pair[0].startswith("warmup") else ""
-        for name in (*pair, f"{prefix}unconstrained_posterior"):
-            if name in groups:
-                groups[name] = groups[name].isel(chain=[chain], draw=slice(0, length))
-                if length == 0:
-                    del groups[name]
-    return DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
-
-
-def _common_tree(tree: DataTree, lengths) -> DataTree | None:
-    finished = [chain for chain, (_, draws) in enumerate(lengths) if draws]
-    chosen = finished or [chain for chain, (tune, _) in enumerate(lengths) if tune]
-    if not chosen:
-        return None
-    cut = [min(lengths[chain][phase] for chain in chosen) for phase in (0, 1)]
-    groups = {name: group.to_dataset() for name, group in tree.children.items()}
-    for name in list(groups):
-        if "draw" in groups[name].dims:
-            length = cut[0] if name.startswith("warmup_") else cut[1]
-            groups[name] = groups[name].isel(chain=chosen, draw=slice(0, length))
-            if length == 0:
-                del groups[name]
-    return DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
-
-
 def _abort(request: Request, stopped: ChainStopped, tree, lengths, counters):
     report = build_report(stopped.stop, chain=stopped.chain, model=request.model, sampler="nutpie")
     report.kept = {chain: pair for chain, pair in enumerate(lengths) if sum(pair)}
-    chains = {chain: _chain_tree(tree, chain, lengths[chain]) for chain in report.kept}
-    idata = _common_tree(tree, lengths)
+    chains = {chain: cut_chain(tree, chain, lengths[chain]) for chain in report.kept}
+    idata = cut_common(tree, lengths)
     if idata is not None:
         if request.discard_tuned_samples and "posterior" in idata.children:
             idata = idata.drop_nodes(
@@ -450,12 +421,12 @@ def _abort(request: Request, stopped: ChainStopped, tree, lengths, counters):
 
 
 def _interrupted(tree: DataTree, lengths) -> DataTree:
-    result = _common_tree(tree, lengths)
+    result = cut_common(tree, lengths)
     if result is None:
         return tree
     for chain, pair in enumerate(lengths):
         if sum(pair):
-            result[f"interrupted/chain_{chain}"] = _chain_tree(tree, chain, pair)
+            result[f"interrupted/chain_{chain}"] = cut_chain(tree, chain, pair)
     return result
 
 

@@ -303,23 +303,22 @@ def _end_later(before: set) -> None:
 
 
 def _abort(
-    request: Request, stopped: ChainStopped, traces, tune: int, seconds: float, observer
+    request: Request, stopped: ChainStopped, traces, tune: int, seconds: float, observer: _Observer
 ) -> NoReturn:
     report = build_report(stopped.stop, chain=stopped.chain, model=request.model)
-    if _upstream.is_zarr(request.trace):
-        traces = kept.from_zarr(request.trace, request.model)
-    report.kept = kept.kept_lengths(traces, tune)
     if stopped.original is not None:
         report.detail = report.detail or str(stopped.original)
-    chains = kept.chain_trees(traces, tune, request.model, seconds, **_conversion(request))
-    idata = kept.common_tree(
-        traces,
-        tune,
-        request.model,
-        seconds,
-        save_warmup=not request.discard_tuned_samples,
-        **_conversion(request),
-    )
+    warmup = not request.discard_tuned_samples
+    if _upstream.is_zarr(request.trace):
+        tree, lengths = kept.from_zarr(request.trace)
+        report.kept = {chain: pair for chain, pair in enumerate(lengths) if sum(pair)}
+        chains = {chain: kept.cut_chain(tree, chain, lengths[chain]) for chain in report.kept}
+        idata = kept.cut_common(tree, lengths)
+    else:
+        report.kept = kept.kept_lengths(traces, tune)
+        given = (traces, tune, request.model, seconds)
+        chains = kept.chain_trees(*given, **_conversion(request))
+        idata = kept.common_tree(*given, save_warmup=warmup, **_conversion(request))
     if idata is not None:
         add_group(idata, observer.counters, request.policy, sampler="pymc", report=report)
     raise SamplingAborted(report, chains, idata) from stopped.original
