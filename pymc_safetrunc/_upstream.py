@@ -6,6 +6,7 @@ module and documents it nowhere.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import multiprocessing
 import sys
@@ -65,6 +66,7 @@ __all__ = [
     "nutpie_settings",
     "nutpie_start",
     "nutpie_usable",
+    "nutpie_with_starts",
     "package_result",
     "quiet_logging",
     "running_chain",
@@ -213,6 +215,17 @@ def nutpie_start(compiled: Any, seed: int) -> np.ndarray:
     if hasattr(compiled, "initial_point_func"):
         return compiled.initial_point_func(seed)
     return compiled._make_initial_points(seed)
+
+
+def nutpie_with_starts(compiled: Any, function: Any) -> Any:
+    """Return a compiled model with another source of starting points.
+
+    Feature: no chain fails for want of a start and takes the draws of the others with it.
+    """
+    name = (
+        "initial_point_func" if hasattr(compiled, "initial_point_func") else "_make_initial_points"
+    )
+    return dataclasses.replace(compiled, **{name: function})
 
 
 def as_point(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,10 +8,9 @@ counted from the statistics of a copy of the trace, as for PyMC's samplers.
 from __future__ import annotations
 
 import logging
-import re
+import threading
 import time
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,14 @@ from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
 from pymc_safetrunc.watchdog.initial_points import WARN_AFTER
 from pymc_safetrunc.watchdog.nearby import bad_point_nearby, unconstrained
+from pymc_safetrunc.watchdog.nutpie_progress import Heard, Progress, Suspicion
+from pymc_safetrunc.watchdog.nutpie_trace import (
+    TREES,
+    causes_of,
+    count,
+    first_limit,
+    real_lengths,
+)
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
 from pymc_safetrunc.watchdog.request import Request
 
@@ -35,18 +42,8 @@ __all__ = ["run"]
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
-_TREES = {
-    "warmup": ("warmup_posterior", "warmup_sample_stats"),
-    "draw": ("posterior", "sample_stats"),
-}
-# What nutpie writes for a divergence, under Numba and under JAX; the codes are set by its wrapper
-# of the log-density, which looks at the gradient first.
-_MESSAGES = (
-    (re.compile(r"error code: 3|NaN energy error"), Cause.GRADIENT_ON_PATH),
-    (re.compile(r"error code: 4|Bad logp value: (NaN|inf)"), Cause.LOGP_NAN),
-    (re.compile(r"Bad logp value: -inf"), Cause.LOGP_MINUS_INF),
-    (re.compile(r"error code: "), Cause.EXCEPTION),
-)
+# nutpie gives a chain up after 500 of its starting points; stay below
+_NUTPIE_TRIES = 400
 
 
 def run(request: Request) -> DataTree:
@@ -77,10 +74,12 @@ def run(request: Request) -> DataTree:
     )
     density = _upstream.nutpie_density(compiled)
     try:
-        _check_start(request, compiled, density)
+        good = _usable_start(request, compiled, density)
     except ChainStopped as unusable:
         report = build_report(unusable.stop, chain=None, model=request.model, sampler="nutpie")
         raise SamplingAborted(report) from None
+    starts = _Starts(compiled, density, good, request.policy.max_init_attempts)
+    compiled = _upstream.nutpie_with_starts(compiled, starts)
     # nuts-rs asserts `early_end < num_tune`, which panics without tuning
     tune = request.tune if request.tune != 0 else 1
     bars = NutpieProgressBarManager(
@@ -91,7 +90,7 @@ def run(request: Request) -> DataTree:
     )
     started = time.time()
     with request.blas_limiter(), bars:
-        progress = _Progress([bars.update, nuts_kwargs.pop("progress_callback", None)])
+        progress = Progress([bars.update, nuts_kwargs.pop("progress_callback", None)])
         handle = nutpie.sample(
             compiled,
             draws=request.draws,
@@ -108,8 +107,8 @@ def run(request: Request) -> DataTree:
         )
         tree, stopped, interrupted = _wait(handle, progress, request, density)
     patch_nutpie_idata(tree, request.model, sampling_time=time.time() - started)
-    lengths = _lengths(tree)
-    counters = _count(tree, lengths)
+    lengths = real_lengths(tree)
+    counters = count(tree, lengths)
     if stopped is not None:
         _abort(request, stopped, tree, lengths, counters)
     result = _interrupted(tree, lengths) if interrupted else tree
@@ -145,11 +144,10 @@ def _settings(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
     return nuts_kwargs, compile_kwargs
 
 
-def _check_start(request: Request, compiled, density) -> None:
-    """Find one usable starting point among nutpie's own, from a stream that serves nothing else.
+def _usable_start(request: Request, compiled, density) -> np.ndarray:
+    """Find a usable starting point among nutpie's own, from a stream that serves nothing else.
 
-    A chain whose own tries all fail takes the draws of the others with it, so nutpie is not even
-    started on a model without a finite gradient.
+    nutpie is not even started on a model without one.
     """
     spare = np.random.default_rng(np.random.SeedSequence(int(request.seeds[0])).spawn(1)[0])
     allowed = request.policy.max_init_attempts
@@ -158,7 +156,7 @@ def _check_start(request: Request, compiled, density) -> None:
         x = _upstream.nutpie_start(compiled, int(seed))
         fault = _fault(density, x)
         if fault is None:
-            return
+            return x
         first = first or (fault, x)
         if tried == WARN_AFTER and not request.quiet:
             _log.warning(
@@ -179,6 +177,30 @@ def _check_start(request: Request, compiled, density) -> None:
     )
 
 
+class _Starts:
+    """nutpie's starting points, and a usable one for a chain that has none among so many.
+
+    A chain whose tries all fail takes the draws of the others with it, and with two of them the
+    interpreter crashed at its exit.
+    """
+
+    def __init__(self, compiled, density, good: np.ndarray, attempts: int) -> None:
+        self._compiled = compiled
+        self._density = density
+        self._good = good
+        self._attempts = min(attempts, _NUTPIE_TRIES)
+        self._failed: dict[int, int] = {}  # by thread: each chain has its own
+
+    def __call__(self, seed: int) -> np.ndarray:
+        x = _upstream.nutpie_start(self._compiled, seed)
+        chain = threading.get_ident()
+        if _fault(self._density, x) is None:
+            self._failed[chain] = 0
+            return x
+        self._failed[chain] = self._failed.get(chain, 0) + 1
+        return x if self._failed[chain] < self._attempts else self._good
+
+
 def _fault(density, x: np.ndarray) -> Cause | None:
     logp, gradient = density(x)
     if not np.isfinite(logp):
@@ -186,71 +208,10 @@ def _fault(density, x: np.ndarray) -> Cause | None:
     return None if np.isfinite(gradient).all() else Cause.GRADIENT_AT_STATE
 
 
-class _Progress:
-    """What nutpie's thread told last, passed on to PyMC's bars and the caller."""
-
-    def __init__(self, listeners: Sequence[Any]) -> None:
-        self._listeners = [listener for listener in listeners if listener is not None]
-        self.chains: list[Any] = []
-
-    def __call__(self, chains) -> None:
-        self.chains = [(c.started, c.finished_draws, list(c.divergent_draws)) for c in chains]
-        for listener in self._listeners:
-            listener(chains)
-
-
-class _Suspicion:
-    """Decides from the progress when a copy of the trace is worth its cost."""
-
-    def __init__(self, request: Request, tune: int) -> None:
-        policy = request.policy
-        self._tune = tune
-        limits = [m for m in (policy.max_nonfinite, policy.max_divergent) if m is not None]
-        self._shortest = min(limits, default=None)
-        tuning = [
-            m for m in (policy.max_nonfinite_tuning, policy.max_divergent_tuning) if m is not None
-        ]
-        # Nothing is told of tuning: look when the limit can have been reached, then ever rarer.
-        self._next_look = [min(tuning, default=None)] * request.chains
-        self._seen = [(-1, 0)] * request.chains
-
-    def is_aroused(self, chains) -> bool:
-        return any([self._chain(number, *told) for number, told in enumerate(chains)])
-
-    def _chain(self, number: int, started: bool, finished: int, divergent: list[int]) -> bool:
-        if not started:
-            return False
-        look = self._next_look[number]
-        if look is not None and finished >= look:
-            done_tuning = finished >= self._tune
-            self._next_look[number] = None if done_tuning else min(4 * look, self._tune)
-            return True
-        if self._shortest is None:
-            return False
-        start, length = _longest_run(divergent)
-        wanted = 1 if start == self._tune else self._shortest
-        seen_start, seen_length = self._seen[number]
-        if length < wanted or (start == seen_start and length < 2 * seen_length):
-            return False
-        self._seen[number] = (start, length)
-        return True
-
-
-def _longest_run(indices: list[int]) -> tuple[int, int]:
-    """Return start and length of the longest run of consecutive numbers, the last if equal."""
-    if not indices:
-        return -1, 0
-    numbers = np.asarray(indices)
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 2) != 1)
-    lengths = np.diff(starts, append=len(numbers))
-    best = len(lengths) - 1 - int(np.argmax(lengths[::-1]))
-    return int(numbers[starts[best]]), int(lengths[best])
-
-
-def _wait(handle, progress: _Progress, request: Request, density):
+def _wait(handle, progress: Progress, request: Request, density):
     """Return the trace, why it was stopped, and whether it was interrupted."""
-    suspicion = _Suspicion(request, _tune_of(handle))
-    heard = _Heard(request.policy.stall_seconds)
+    suspicion = Suspicion(request.policy, request.chains, _tune_of(handle))
+    heard = Heard(request.policy.stall_seconds)
     try:
         while not _upstream.nutpie_finished(handle, _POLL_SECONDS):
             stopped = heard.stalled(progress.chains)
@@ -271,83 +232,15 @@ def _wait(handle, progress: _Progress, request: Request, density):
     return tree, _verdict(tree, request, density), False
 
 
-class _Heard:
-    """When each chain last gave a draw."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-        self._last: dict[int, tuple[int, float]] = {}
-
-    def stalled(self, chains) -> ChainStopped | None:
-        if self._seconds is None:
-            return None
-        now = time.monotonic()
-        for number, (started, finished, _) in enumerate(chains):
-            if not started:
-                continue
-            drawn, since = self._last.get(number, (-1, now))
-            if finished != drawn:
-                self._last[number] = (finished, now)
-            elif now - since >= self._seconds:
-                detail = f"Waited {self._seconds:g} seconds."
-                return ChainStopped(
-                    number, Stop(Cause.STALLED, transitions=finished, detail=detail)
-                )
-        return None
-
-
 def _tune_of(handle) -> int:
     return int(_upstream.nutpie_settings(handle)["num_tune"])
 
 
-def _lengths(tree: DataTree) -> list[tuple[int, int]]:
-    """Return the real lengths of each chain's tuning and draws; the rest is nutpie's padding."""
-    # every real transition has a step size
-    per_phase = [
-        np.isfinite(tree[stats].step_size.values).sum(axis=1)
-        if stats in tree.children
-        else np.zeros(tree["posterior"].sizes["chain"], dtype=int)
-        for _, stats in _TREES.values()
-    ]
-    return [(int(tune), int(draws)) for tune, draws in zip(*per_phase, strict=True)]
-
-
-def _causes(tree: DataTree, chain: int, lengths: tuple[int, int]) -> list[Cause | None]:
-    causes: list[Cause | None] = []
-    for (_, stats), length in zip(_TREES.values(), lengths, strict=True):
-        if length == 0:
-            continue
-        diverging = tree[stats].diverging.values[chain, :length]
-        messages = tree[stats].divergence_message.values[chain, :length]
-        causes += [
-            _cause(str(message)) if bad else None
-            for bad, message in zip(diverging, messages, strict=True)
-        ]
-    return causes
-
-
-def _cause(message: str) -> Cause:
-    for pattern, cause in _MESSAGES:
-        if pattern.search(message):
-            return cause
-    return Cause.ENERGY_ERROR
-
-
-def _count(tree: DataTree, lengths: Sequence[tuple[int, int]]) -> list[ChainCounter]:
-    counters = []
-    for chain, chain_lengths in enumerate(lengths):
-        counter = ChainCounter(None, chain_lengths[0])
-        for cause in _causes(tree, chain, chain_lengths):
-            counter.record(cause)
-        counters.append(counter)
-    return counters
-
-
 def _verdict(tree: DataTree, request: Request, density) -> ChainStopped | None:
     """Count the whole trace and return the stop it asks for, if any."""
-    for chain, lengths in enumerate(_lengths(tree)):
-        causes = _causes(tree, chain, lengths)
-        found = _first_limit(causes, lengths[0], request)
+    for chain, lengths in enumerate(real_lengths(tree)):
+        causes = causes_of(tree, chain, lengths)
+        found = first_limit(causes, lengths[0], request.policy)
         if found is None:
             continue
         counter, limit = found
@@ -358,7 +251,7 @@ def _verdict(tree: DataTree, request: Request, density) -> ChainStopped | None:
             if cause is Cause.LOGP_MINUS_INF:
                 # nutpie does not tell NaN from -inf, which is legal: count again by what it was
                 causes = [cause if c in NONFINITE else c for c in causes]
-                found = _first_limit(causes, lengths[0], request)
+                found = first_limit(causes, lengths[0], request.policy)
                 if found is None:
                     continue
                 counter, limit = found
@@ -379,20 +272,11 @@ def _verdict(tree: DataTree, request: Request, density) -> ChainStopped | None:
     return None
 
 
-def _first_limit(causes, tune: int, request: Request) -> tuple[ChainCounter, str] | None:
-    counter = ChainCounter(request.policy, tune if tune else 0)
-    for cause in causes:
-        limit = counter.record(cause)
-        if limit is not None:
-            return counter, limit
-    return None
-
-
 def _look_around(tree, chain: int, counter: ChainCounter, request, density, cause):
     """Find what nutpie does not store: the proposal that was not finite."""
     phase = "warmup" if counter.tuning else "draw"
     index = counter.transitions - 1 - (0 if counter.tuning else counter.transitions_tune)
-    draw = tree[_TREES[phase][0]].dataset.isel(chain=chain, draw=index)
+    draw = tree[TREES[phase][0]].dataset.isel(chain=chain, draw=index)
     state = unconstrained(request.model, draw)
     if state is None:
         return cause, {}

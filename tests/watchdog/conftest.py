@@ -44,3 +44,14 @@ def no_child_left():
     before = set(multiprocessing.active_children())
     yield
     assert set(multiprocessing.active_children()) <= before
+
+
+def pytest_collection_modifyitems(items):
+    """Let workers be forked though another test has brought threads into this process.
+
+    The workers use neither JAX nor those threads; in a process without them nothing is warned of.
+    """
+    for item in items:
+        if item.path.parent.name == "watchdog":
+            item.add_marker(pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called"))
+            item.add_marker(pytest.mark.filterwarnings(r"ignore:.*use of fork\(\) may lead"))

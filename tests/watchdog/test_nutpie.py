@@ -10,7 +10,7 @@ import pytest
 
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
-from pymc_safetrunc.watchdog.nutpie import _longest_run
+from pymc_safetrunc.watchdog.nutpie_progress import longest_run
 
 nutpie = pytest.importorskip("nutpie")
 
@@ -148,4 +148,4 @@ def test_minus_infinity_is_legal_and_counts_as_a_divergence(brief):
     ],
 )
 def test_longest_run_of_indices(indices, expected):
-    assert _longest_run(indices) == expected
+    assert longest_run(indices) == expected
