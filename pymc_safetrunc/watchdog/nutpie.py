@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from pytensor.compile.mode import get_mode
 from xarray import DataTree
 
 from pymc_safetrunc import _upstream
+from pymc_safetrunc.watchdog.child import run_in_child
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause, ChainCounter
 from pymc_safetrunc.watchdog.draws import cut_chain, cut_common
 from pymc_safetrunc.watchdog.errors import SamplingAborted
@@ -49,11 +51,20 @@ _NUTPIE_TRIES = 400
 def run(request: Request) -> DataTree:
     """Sample with nutpie as ``pm.sample`` does.
 
+    With ``stall_seconds`` in a process of its own: a thread of nutpie's cannot be ended, and one
+    that hangs crashes the interpreter at its exit.
+
     Raises
     ------
     SamplingAborted
         If no starting point is usable, a chain was stopped, or nutpie failed.
     """
+    if request.policy.stall_seconds is None:
+        return _run(request)
+    return run_in_child(partial(_run, request), request.mp_ctx, sampler="nutpie")
+
+
+def _run(request: Request) -> DataTree:
     import nutpie
 
     if not request.quiet:
@@ -210,8 +221,9 @@ def _fault(density, x: np.ndarray) -> Cause | None:
 
 def _wait(handle, progress: Progress, request: Request, density):
     """Return the trace, why it was stopped, and whether it was interrupted."""
-    suspicion = Suspicion(request.policy, request.chains, _tune_of(handle))
-    heard = Heard(request.policy.stall_seconds)
+    tune = _tune_of(handle)
+    suspicion = Suspicion(request.policy, request.chains, tune)
+    heard = Heard(request.policy.stall_seconds, tune)
     try:
         while not _upstream.nutpie_finished(handle, _POLL_SECONDS):
             stopped = heard.stalled(progress.chains)

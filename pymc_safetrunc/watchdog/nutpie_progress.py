@@ -83,8 +83,9 @@ def longest_run(indices: list[int]) -> tuple[int, int]:
 class Heard:
     """When each chain last gave a draw."""
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, tune: int) -> None:
         self._seconds = seconds
+        self._tune = tune
         self._last: dict[int, tuple[int, float]] = {}
 
     def stalled(self, chains) -> ChainStopped | None:
@@ -100,7 +101,7 @@ class Heard:
                 self._last[number] = (finished, now)
             elif now - since >= self._seconds:
                 detail = f"Waited {self._seconds:g} seconds."
-                return ChainStopped(
-                    number, Stop(Cause.STALLED, transitions=finished, detail=detail)
-                )
+                phase = "tuning" if finished < self._tune else "sampling"
+                stop = Stop(Cause.STALLED, transitions=finished, phase=phase, detail=detail)
+                return ChainStopped(number, stop)
         return None

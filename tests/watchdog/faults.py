@@ -6,6 +6,9 @@ import time
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
 
 from pymc_safetrunc.watchdog.counter import Cause
 
@@ -129,3 +132,18 @@ class FaultyMetropolis(pm.Metropolis):
 def faulty(step, fault, faulty_from, faulty_chain=1):
     step.fault, step.faulty_from, step.faulty_chain = fault, faulty_from, faulty_chain
     return step
+
+
+class HangsFarOut(Op):
+    """Zero, and never an answer beyond two."""
+
+    def make_node(self, x):
+        return Apply(self, [pt.as_tensor(x)], [pt.dscalar()])
+
+    def perform(self, node, inputs, outputs):
+        if abs(inputs[0]) > 2:
+            time.sleep(3600)
+        outputs[0][0] = np.asarray(0.0)
+
+    def pullback(self, inputs, outputs, cotangents):
+        return [pt.zeros_like(inputs[0])]

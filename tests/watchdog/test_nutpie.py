@@ -11,6 +11,7 @@ import pytest
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.nutpie_progress import longest_run
+from tests.watchdog.faults import HangsFarOut
 
 nutpie = pytest.importorskip("nutpie")
 
@@ -135,6 +136,21 @@ def test_minus_infinity_is_legal_and_counts_as_a_divergence(brief):
         Cause.LOGP_MINUS_INF,
         "max_divergent",
     )
+
+
+def test_a_hang_is_ended_with_its_process(brief, no_child_left):
+    with pm.Model():
+        x = pm.Normal("x")
+        pm.Potential("p", HangsFarOut()(x))
+        with pytest.raises(SamplingAborted) as caught:
+            sample(
+                nuts_sampler="nutpie",
+                watchdog=WatchdogPolicy(stall_seconds=1.0),
+                **brief | {"draws": 5_000, "chains": 1, "mp_ctx": "spawn"},
+            )
+    report = caught.value.report
+    assert report.cause == "stalled"
+    assert sum(report.kept.get(0, (0, 0))) == report.draw
 
 
 @pytest.mark.parametrize(
