@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +15,25 @@ from xarray import Dataset, DataTree
 
 from pymc_safetrunc import _upstream
 
-__all__ = ["chain_trees", "common_tree", "cut_chain", "cut_common", "from_zarr", "kept_lengths"]
+__all__ = [
+    "chain_trees",
+    "common_tree",
+    "cut_chain",
+    "cut_common",
+    "few_draws_are_no_mistake",
+    "from_zarr",
+    "kept_lengths",
+]
 
 _SAMPLE_GROUPS = ("posterior", "sample_stats", "warmup_posterior", "warmup_sample_stats")
+
+
+@contextlib.contextmanager
+def few_draws_are_no_mistake():
+    """Silence ArviZ, which takes fewer draws than chains for swapped dimensions."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Found chain dimension to be longer than draw")
+        yield
 
 
 def kept_lengths(traces: Sequence[IBaseTrace], tune: int) -> dict[int, tuple[int, int]]:
@@ -68,7 +86,8 @@ def _tree(
     merged = MultiTrace(traces)[:length]
     n_tune = min(length, tune)
     _upstream.set_lengths(merged, n_tune, length - n_tune, seconds)
-    tree = pm.to_inference_data(merged, save_warmup=True, model=model, **idata_kwargs)
+    with few_draws_are_no_mistake():
+        tree = pm.to_inference_data(merged, save_warmup=True, model=model, **idata_kwargs)
     tree = drop_warning_stat(tree)
     numbers = [trace.chain for trace in traces]
     for name in _SAMPLE_GROUPS:

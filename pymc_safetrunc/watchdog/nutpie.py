@@ -23,7 +23,7 @@ from xarray import DataTree
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.child import run_in_child
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause, ChainCounter
-from pymc_safetrunc.watchdog.draws import cut_chain, cut_common
+from pymc_safetrunc.watchdog.draws import cut_chain, cut_common, few_draws_are_no_mistake
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
 from pymc_safetrunc.watchdog.initial_points import WARN_AFTER
@@ -116,7 +116,8 @@ def _run(request: Request) -> DataTree:
             blocking=False,
             **nuts_kwargs,
         )
-        tree, stopped, interrupted = _wait(handle, progress, request, density)
+        with few_draws_are_no_mistake():
+            tree, stopped, interrupted = _wait(handle, progress, request, density)
     patch_nutpie_idata(tree, request.model, sampling_time=time.time() - started)
     lengths = real_lengths(tree)
     counters = count(tree, lengths)

@@ -6,6 +6,9 @@ import pytest
 from pymc_safetrunc.watchdog import sample
 from tests.watchdog.healthy_models import MODELS
 
+# Early tuning steps of PyMC's samplers overflow, which is no fault and no news.
+pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered")
+
 
 def run(name, seed, *, sampler=None, **settings):
     """Sample a model and return its watchdog group; being stopped is an error."""
@@ -25,10 +28,15 @@ def run(name, seed, *, sampler=None, **settings):
     return idata["watchdog"]
 
 
-# nutpie is fast enough for whole runs; the mixed model runs on PyMC's own samplers
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"poisson_with_a_large_covariate"}))
 def test_nothing_is_stopped(name):
     group = run(name, seed=1, draws=150, tune=300)
+    assert group.attrs["aborted"] == 0
+
+
+def test_hundreds_of_divergences_while_tuning_are_no_reason_to_stop():
+    group = run("poisson_with_a_large_covariate", seed=1, sampler="pymc", draws=50, tune=800)
+    assert int(group.longest_divergent.max()) > 100  # else the model shows nothing
     assert group.attrs["aborted"] == 0
 
 
