@@ -1,1 +1,30 @@
 """Truncated distributions for PyMC that are exact to the last digits, with exact gradients."""
+
+from importlib import import_module, metadata
+from typing import Any
+
+__version__ = metadata.version("pymc-safetrunc")
+
+# Public name -> module that holds it. Resolved on first use (PEP 562): importing the package
+# loads neither Numba nor any optional package.
+_HOME = {
+    "TruncatedNormal": "pymc_safetrunc.distributions.truncated_normal",
+    "check_gradient": "pymc_safetrunc.diagnosis",
+    "diagnose": "pymc_safetrunc.diagnosis",
+    "math": "pymc_safetrunc.math",
+}
+
+__all__ = ["TruncatedNormal", "__version__", "check_gradient", "diagnose", "math"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(_HOME[name])
+    value = module if _HOME[name] == f"{__name__}.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

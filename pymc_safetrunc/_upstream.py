@@ -1,4 +1,6 @@
-"""Every private name of PyMC or nutpie that is used, each with the feature it carries.
+"""Private names of PyMC, PyTensor and nutpie that this package uses, each with its feature.
+
+No other module imports one. ``tests/test_upstream.py`` says which feature breaks when a name goes.
 
 A name counts as private when it starts with an underscore, or when PyMC exports it from no public
 module and documents it nowhere.
@@ -7,7 +9,6 @@ module and documents it nowhere.
 from __future__ import annotations
 
 import dataclasses
-import logging
 import multiprocessing
 import sys
 import warnings
@@ -17,9 +18,18 @@ import numpy as np
 import pymc.sampling.mcmc as _mcmc
 from pymc.backends import _ZarrChainBase, _ZarrTraceBase
 
+# Feature: the mean of the safe distributions, for pymc.distributions.moments.mean
+from pymc.distributions.moments.means import _mean as distribution_mean
+
+# Feature: the default transform of the safe distributions
+from pymc.distributions.transforms import _default_transform as default_transform
+
 # Features: `sample` derives cores, BLAS threads, the start method and compile settings exactly as
 # `pm.sample` does, so that its runs are the same.
 from pymc.pytensorf import resolve_backend_compile_kwargs as compile_kwargs
+
+# Feature: what `sample` logs comes from the logger PyMC's users already filter.
+from pymc.sampling.mcmc import _log as sampling_log
 
 # Feature: a quiet run is quiet.
 from pymc.sampling.mcmc import _quiet_logging as quiet_logging
@@ -48,7 +58,9 @@ __all__ = [
     "chains_recording_in_workers",
     "compile_kwargs",
     "cpu_count",
+    "default_transform",
     "density_and_gradient",
+    "distribution_mean",
     "get_default_tune_steps",
     "inline_ofg_node",
     "instantiate_steppers",
@@ -78,9 +90,6 @@ __all__ = [
     "worker_process",
     "zarr_lengths",
 ]
-
-# Feature: what `sample` logs comes from the logger PyMC's users already filter.
-sampling_log = logging.getLogger("pymc.sampling.mcmc")
 
 # PyMC's names for the worker processes of a chain: the parallel sampler's and the population's.
 _WORKER_NAMES = ("worker_chain_", "ChainWalker")

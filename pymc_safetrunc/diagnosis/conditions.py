@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pytensor.graph.basic import Constant, Variable
 from pytensor.raise_op import CheckAndRaise
-from pytensor.scalar import EQ, GE, GT, LE, LT, NEQ, AND, OR, Cast, Identity, Invert, IsNan
+from pytensor.scalar import AND, EQ, GE, GT, LE, LT, NEQ, OR, Cast, Identity, Invert, IsNan
 from pytensor.tensor.elemwise import CAReduce, Elemwise
 
 from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from
@@ -33,10 +33,6 @@ class Condition:
     nan: tuple[Variable, tuple[int, ...]] | None
     leaves: tuple[tuple[Variable, tuple[int, ...]], ...]
 
-    @property
-    def steps(self) -> list[Step]:
-        return [self.step]
-
 
 def explain(walk: Walk, variable: Variable, index: tuple[int, ...]) -> Condition | None:
     """Comparison that decides a truth value held by a tensor; None when there is none."""
@@ -44,7 +40,9 @@ def explain(walk: Walk, variable: Variable, index: tuple[int, ...]) -> Condition
         node = variable.owner
         if isinstance(node.op, Elemwise):
             inside = walk.inside(node, variable, index)
-            return explain_scalar(walk, inside, inside.program.outputs[node.outputs.index(variable)])
+            return explain_scalar(
+                walk, inside, inside.program.outputs[node.outputs.index(variable)]
+            )
         arguments = [walk.evaluation.value(x) for x in node.inputs]
         if is_movement(node) or is_increment(node):
             origin = moved_from(node, variable, index, arguments)
@@ -104,9 +102,7 @@ def _leaves(walk: Walk, variable: Variable, index: tuple[int, ...]):
     """Variable without owner that is moved to this element, if it is only moved."""
     while variable.owner is not None and is_movement(variable.owner):
         node = variable.owner
-        origin = moved_from(
-            node, variable, index, [walk.evaluation.value(x) for x in node.inputs]
-        )
+        origin = moved_from(node, variable, index, [walk.evaluation.value(x) for x in node.inputs])
         if origin is None:
             return []
         variable, index = node.inputs[origin[0]], origin[1]

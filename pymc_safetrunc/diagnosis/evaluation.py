@@ -10,6 +10,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import toposort
 from pytensor.scan.op import Scan
+from pytensor.tensor.math import Sum
 
 from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
 from pymc_safetrunc.diagnosis.loops import run_scan
+from pymc_safetrunc.diagnosis.rewriting import without_compiler
 from pymc_safetrunc.diagnosis.scalars import is_elementwise, scalar_program
 
 __all__ = ["Evaluation", "evaluate_node"]
@@ -69,7 +72,7 @@ class Evaluation:
         if (leaf := self._leaf(variable)) is not None:
             return leaf
         if variable not in self._values:
-            self._compute(variable)
+            self._compute([variable])
         return self._values[variable]
 
     def _leaf(self, variable: Variable) -> Any:
@@ -79,32 +82,57 @@ class Evaluation:
             return variable.get_value(borrow=True)
         return self.inputs.get(variable)
 
-    def _compute(self, target: Variable) -> None:
-        known = {v for v in self._values if v is not target}
-        nodes = toposort([target], blockers=known)
-        nodes = [node for node in nodes if not all(out in known for out in node.outputs)]
+    def prepare(self, targets: Sequence[Variable]) -> None:
+        """Compute several variables in one pass, so that what they share is computed once."""
+        # a failure belongs to the targets that need it: they meet it again in `value`
+        with suppress(OperationFailed):
+            self._compute(targets)
+
+    def _compute(self, targets: Sequence[Variable]) -> None:
+        targets = [x for x in targets if x not in self._values and self._leaf(x) is None]
+        nodes = list(toposort(targets, blockers=list(self._values)))
         waiting = Counter(variable for node in nodes for variable in node.inputs)
-        waiting[target] += 1
+        waiting.update(targets)
+        summed: dict[Variable, list[Apply]] = {}
+        for node in nodes:
+            if _sums_everything(node):
+                summed.setdefault(node.inputs[0], []).append(node)
+        # an array that is only summed is summed block by block and never exists
+        summed = {x: sums for x, sums in summed.items() if waiting[x] == len(sums)}
         for node in nodes:
             if time.monotonic() > self.deadline:
                 raise OutOfTime
-            self._run(node)
+            if all(out in self._values or not waiting[out] for out in node.outputs):
+                continue
+            self._run(node, waiting, summed)
             for variable in node.inputs:
                 waiting[variable] -= 1
             self._trim(waiting)
 
-    def _run(self, node: Apply) -> None:
+    def _run(self, node: Apply, waiting: Counter, summed: dict[Variable, list[Apply]]) -> None:
         if node in self._failed:
             raise OperationFailed(node, self._failed[node])
         arguments = [self.value(variable) for variable in node.inputs]
         try:
-            results = evaluate_node(node, arguments, self.deadline)
+            if is_elementwise(node):
+                wanted = [waiting[x] > 0 and x not in self._values for x in node.outputs]
+                folded = [x in summed for x in node.outputs]
+                results = _evaluate_elementwise(node, arguments, wanted, folded)
+            else:
+                results = evaluate_node(node, arguments, self.deadline)
         except OutOfTime:
             raise
         except Exception as error:
             self._failed[node] = error
             raise OperationFailed(node, error) from error
         for variable, result in zip(node.outputs, results, strict=True):
+            if result is None or variable in self._values:
+                continue
+            if isinstance(result, _Total):
+                for sum_node in summed[variable]:
+                    dtype = sum_node.outputs[0].type.dtype
+                    self._values[sum_node.outputs[0]] = np.asarray(result.value, dtype)
+                continue
             self._values[variable] = result
             self._kept_bytes += _size(result)
 
@@ -123,12 +151,10 @@ def _size(value: Any) -> int:
     return nbytes if nbytes > SMALL else 0
 
 
-def evaluate_node(
-    node: Apply, arguments: Sequence[Any], deadline: float = math.inf
-) -> list[Any]:
-    """Outputs of one Apply, computed by Python code."""
+def evaluate_node(node: Apply, arguments: Sequence[Any], deadline: float = math.inf) -> list[Any]:
+    """Compute the outputs of one Apply by Python code."""
     if is_elementwise(node):
-        return _evaluate_elementwise(node, [np.asarray(x) for x in arguments])
+        return _evaluate_elementwise(node, arguments)
     if isinstance(node.op, CheckParameterValue) and node.op.can_be_replaced_by_ninf:
         # what pymc.compile makes of it: -inf where the parameters are not valid
         value, *conditions = arguments
@@ -140,28 +166,61 @@ def evaluate_node(
     storage_map = {variable: [x] for variable, x in zip(node.inputs, arguments, strict=True)}
     storage_map |= {variable: [None] for variable in node.outputs}
     compute_map = {variable: [variable in node.inputs] for variable in storage_map}
-    thunk = node.op.make_thunk(node, storage_map, compute_map, [], impl="py")
-    with np.errstate(all="ignore"):
-        thunk()
+    with np.errstate(all="ignore"), without_compiler():
+        node.op.make_thunk(node, storage_map, compute_map, [], impl="py")()
     return [storage_map[variable][0] for variable in node.outputs]
 
 
-def _evaluate_elementwise(node: Apply, arguments: list[np.ndarray]) -> list[np.ndarray]:
+class _Total:
+    """The sum of an array that was not kept."""
+
+    def __init__(self, dtype: str):
+        self.value = np.zeros((), dtype)
+
+    def add(self, block: np.ndarray, shape: tuple[int, ...]) -> None:
+        with np.errstate(all="ignore"):
+            self.value = self.value + np.broadcast_to(block, shape).sum()
+
+
+def _sums_everything(node: Apply) -> bool:
+    if not isinstance(node.op, Sum) or node.op.acc_dtype not in (None, "float64"):
+        return False
+    ndim = node.inputs[0].type.ndim
+    return node.op.axis is None or len(node.op.axis) == ndim
+
+
+def _evaluate_elementwise(
+    node: Apply,
+    arguments: Sequence[Any],
+    wanted: Sequence[bool] | None = None,
+    folded: Sequence[bool] | None = None,
+) -> list[Any]:
+    """Compute an Elemwise: None for outputs not wanted, the total for those to be summed."""
+    arguments = [np.asarray(x) for x in arguments]
     node.op._check_runtime_broadcast(node, arguments)
     program = scalar_program(node)
     shape = np.broadcast_shapes(*(x.shape for x in arguments))
     size = int(np.prod(shape))
+    wanted = wanted or [True] * len(node.outputs)
     if size <= BLOCK:
         values = program.evaluate(arguments)
         return [_filled(values[variable], shape) for variable in program.outputs]
-    results = [np.empty(shape, variable.type.dtype) for variable in node.outputs]
+    folded = folded or [False] * len(node.outputs)
+    results = [
+        None if not want else _Total("float64") if fold else np.empty(shape, variable.type.dtype)
+        for variable, want, fold in zip(node.outputs, wanted, folded, strict=True)
+    ]
     axis = int(np.argmax(shape))
     length = max(1, BLOCK * shape[axis] // size)
     for start in range(0, shape[axis], length):
         block = slice(start, start + length)
         values = program.evaluate([_along(x, len(shape), axis, block) for x in arguments])
+        part = (*shape[:axis], min(length, shape[axis] - start), *shape[axis + 1 :])
         for result, variable in zip(results, program.outputs, strict=True):
-            _along(result, len(shape), axis, block)[...] = values[variable]
+            if isinstance(result, _Total):
+                result.add(values[variable], part)
+            elif result is not None:
+                _along(result, len(shape), axis, block)[...] = values[variable]
     return results
 
 

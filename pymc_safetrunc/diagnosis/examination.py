@@ -25,8 +25,8 @@ __all__ = ["diagnose"]
 
 # Seconds after which what was found so far is returned.
 TIME_LIMIT = 30.0
-# Intermediate arrays may take twice the model's own data, and never less than this.
-SMALLEST_BUDGET = 16 << 20
+# Intermediate arrays may take as much as the model's own data, and never less than this.
+SMALLEST_BUDGET = 4 << 20
 _ORDER = {"error": 0, "warning": 1, "hint": 2}
 
 
@@ -74,7 +74,7 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
     started = time.monotonic()
     deadline = started + TIME_LIMIT
     model, values = resolve(point, model)
-    budget = max(2 * model_data_bytes(model, values), SMALLEST_BUDGET)
+    budget = max(model_data_bytes(model, values), SMALLEST_BUDGET)
     findings: list[Finding] = []
     notes: list[str] = []
     examined: list[str] = []
@@ -109,7 +109,8 @@ def _examine(factor: Factor, model: Model, values, budget: int, deadline: float)
     inputs.update({value: values[value.name] for value in model.value_vars})
     evaluation = Evaluation(factor.fgraph, inputs, budget, deadline)
     namer = Namer(factor.labels)
-    findings = []
+    evaluation.prepare(list(factor.outputs.values()))
+    findings: list[Finding] = []
     for (quantity, variable), output in factor.outputs.items():
         try:
             value = np.asarray(evaluation.value(output))

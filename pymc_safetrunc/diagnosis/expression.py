@@ -66,12 +66,13 @@ class Namer:
         self.labels = labels or {}
 
     def leaf(self, variable: Variable) -> str:
+        """Text of a variable without owner."""
         if name := self.labels.get(variable, variable.name):
             return plain(name)
         if isinstance(variable, Constant):
             data = np.asarray(variable.data)
-            return number(data) if data.ndim == 0 or data.size == 1 and data.size else "constant"
-        return "…"
+            return number(data) if data.ndim == 0 or (data.size == 1 and data.size) else "constant"
+        return "array"
 
     def text(
         self,
@@ -110,7 +111,7 @@ class Namer:
             return self._text(inner, depth, dict(zip(program.inputs, node.inputs, strict=True)))
         if isinstance(node.op, Subtensor | AdvancedSubtensor):
             return f"{self._operand(node.inputs[0], depth, scope, _ATOM, self._text)}[…]", _ATOM
-        if is_movement(node) and len(node.inputs) == 1 or isinstance(node.op, CheckAndRaise):
+        if (is_movement(node) and len(node.inputs) == 1) or isinstance(node.op, CheckAndRaise):
             return self._text(node.inputs[0], depth, scope)
         if is_movement(node) and type(node.op).__name__ in ("Alloc", "Reshape", "SpecifyShape"):
             return self._text(node.inputs[0], depth, scope)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytensor
@@ -18,7 +19,9 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, graph_inputs
 from pytensor.tensor.type import TensorType
 
-from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter
+from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, remove_checks, rewriter
+
+Quantity = Literal["logp", "gradient"]
 
 __all__ = ["Factor", "factors_of", "model_data_bytes"]
 
@@ -36,22 +39,44 @@ class Factor:
     rv: Variable
     kind: str
     fgraph: FunctionGraph
-    outputs: dict[tuple[str, str | None], Variable]
+    outputs: dict[tuple[Quantity, str | None], Variable]
     inputs: dict[Variable, np.ndarray]
     labels: dict[Variable, str]
     observed: Variable | None = None
     notes: list[str] = field(default_factory=list)
 
 
+# What was built for a model, with the variables it had then: a model may grow.
+_BUILT: WeakKeyDictionary[Model, tuple[tuple[Variable, ...], list[Factor]]] = WeakKeyDictionary()
+
+
 def factors_of(model: Model) -> Iterator[Factor]:
-    """Build the factors of a model one after the other."""
-    terms = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+    """Build the factors of a model one after the other; a second time they are at hand.
+
+    Values are no part of them: data may change in between.
+    """
+    terms = (*model.free_RVs, *model.observed_RVs, *model.potentials)
+    key = (*terms, *model.value_vars, *model.rvs_to_values.values())
+    known, factors = _BUILT.get(model, ((), []))
+    if factors and len(known) == len(key) and all(a is b for a, b in zip(known, key, strict=True)):
+        yield from factors
+        return
+    factors = []
+    # where a variable was made is of no interest here, and takes a quarter of the time
+    with pytensor.config.change_flags(traceback__limit=0, traceback__compile_limit=0):
+        for factor in _built(model, terms):
+            factors.append(factor)
+            yield factor
+    _BUILT[model] = (key, factors)
+
+
+def _built(model: Model, terms: tuple[Variable, ...]) -> Iterator[Factor]:
     logps = model.logp(vars=terms, sum=False)
     logps = [pt.as_tensor(logp, allow_xtensor_conversion=True) for logp in logps]
     arrays, labels = _user_arrays(model, logps)
     if arrays:
-        logps = graph_replace(logps, arrays, strict=False)
-    inputs = {variable: constant.data for constant, variable in arrays.items()}
+        logps = graph_replace(logps, list(arrays.items()), strict=False)
+    inputs = {variable: cast(Constant, x).data for x, variable in arrays.items()}
     observed = {rv: model.rvs_to_values[rv] for rv in model.observed_RVs}
     for term, logp in zip(terms, logps, strict=True):
         value = observed.get(term)
@@ -59,15 +84,15 @@ def factors_of(model: Model) -> Iterator[Factor]:
             model,
             term,
             logp,
-            {v: x for v, x in inputs.items()},
+            inputs,
             labels,
-            arrays.get(value, value),
+            value if value is None else arrays.get(value, value),
         )
 
 
 def _factor(model, term, logp, inputs, labels, observed) -> Factor:
     total = rewrite_pregrad(logp.sum())
-    outputs: dict[tuple[str, str | None], Variable] = {("logp", None): total}
+    outputs: dict[tuple[Quantity, str | None], Variable] = {("logp", None): total}
     notes = []
     reachable = set(ancestors([total]))
     for value in model.continuous_value_vars:
@@ -79,9 +104,13 @@ def _factor(model, term, logp, inputs, labels, observed) -> Factor:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             notes.append(f"{term.name}: no gradient with respect to {value.name} ({reason})")
             continue
-        outputs["gradient", value.name] = pt.as_tensor(gradient, allow_xtensor_conversion=True)
+        outputs["gradient", value.name] = pt.as_tensor(
+            cast(Variable, gradient), allow_xtensor_conversion=True
+        )
     fgraph = FunctionGraph(outputs=list(outputs.values()), clone=True, copy_inputs=False)
     inline_inner_graphs(fgraph)
+    if not model.check_bounds:
+        remove_checks(fgraph)
     rewriter().rewrite(fgraph)
     kind = (
         "free"
@@ -103,14 +132,14 @@ def _factor(model, term, logp, inputs, labels, observed) -> Factor:
     )
 
 
-def _user_arrays(model: Model, logps) -> tuple[dict[Constant, Variable], dict[Variable, str]]:
+def _user_arrays(model: Model, logps) -> tuple[dict[Variable, Variable], dict[Variable, str]]:
     """Constants that hold the user's arrays, each with the input that takes its place."""
     observed = {
         value: rv.name
         for rv, value in model.rvs_to_values.items()
         if isinstance(value, Constant) and rv in model.observed_RVs
     }
-    arrays: dict[Constant, Variable] = {}
+    arrays: dict[Variable, Variable] = {}
     labels: dict[Variable, str] = {}
     for constant in graph_inputs(logps):
         if not isinstance(constant, Constant) or not isinstance(constant.type, TensorType):
@@ -134,11 +163,6 @@ def _is_covariate(constant: Constant) -> bool:
         and data.dtype.kind == "f"
         and not bool(np.all(data == data.flat[0]))
     )
-
-
-def label_of(factor: Factor, variable: Variable) -> str | None:
-    """Name under which the user knows a variable without owner."""
-    return factor.labels.get(variable, variable.name)
 
 
 def model_data_bytes(model: Model, point: dict[str, Any]) -> int:

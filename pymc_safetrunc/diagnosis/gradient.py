@@ -26,9 +26,7 @@ ERRORS_ALLOWED = 4.0
 RELATIVE = 1e-6
 
 
-def check_gradient(
-    point: Mapping[str, Any] | None = None, model: Model | None = None
-) -> DataFrame:
+def check_gradient(point: Mapping[str, Any] | None = None, model: Model | None = None) -> DataFrame:
     """Compare the gradient of a model's log-density with a central difference.
 
     Needs pandas. Use it while developing a custom distribution or an Op with its own gradient.
@@ -69,11 +67,11 @@ def check_gradient(
     """
     try:
         import pandas as pd
-    except ImportError as error:
+    except ImportError as missing:
         raise ImportError(
             "check_gradient returns a pandas DataFrame, and pandas is not installed: "
             "pip install pandas"
-        ) from error
+        ) from missing
     model, values = resolve(point, model)
     logp, gradient, start, entries = _functions(model, values)
     slopes = gradient(start)
@@ -98,7 +96,7 @@ def check_gradient(
 def central_difference(
     function: Callable[[np.ndarray], float], start: np.ndarray, position: int
 ) -> tuple[float, float]:
-    """Derivative by Ridders' extrapolation of central differences, and its error estimate.
+    """Extrapolate central differences to step 0 (Ridders), and estimate the error.
 
     C. J. F. Ridders, Advances in Engineering Software 4 (1982) 75: steps shrink by 1.4, a
     Neville tableau removes one even power of the step at a time, and the entry that differs

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from pytensor.graph.basic import Apply, Constant, Variable
@@ -18,9 +18,10 @@ from pytensor.scan.op import Scan
 
 from pymc_safetrunc._upstream import link_only_mode
 from pymc_safetrunc.diagnosis.errors import OutOfTime
-from pymc_safetrunc.diagnosis.rewriting import rewriter
+from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter, without_compiler
 
 if TYPE_CHECKING:
+    from pymc_safetrunc.diagnosis.evaluation import Evaluation
     from pymc_safetrunc.diagnosis.expression import Namer
     from pymc_safetrunc.diagnosis.provenance import Step
 
@@ -36,7 +37,7 @@ class LoopOrigin:
 
 
 def run_scan(node: Apply, arguments: list[Any], deadline: float = math.inf) -> list[Any]:
-    """Outputs of a Scan, its inner graph run in Python; nothing is compiled."""
+    """Run a Scan with its inner graph in Python; nothing is compiled."""
     return _Loop(node, deadline).run(arguments)
 
 
@@ -61,12 +62,13 @@ class _Loop:
         linker = VMLinker(
             use_cloop=False, c_thunks=False, lazy=False, allow_gc=watch is None, callback=after_each
         )
-        self.op._fn = self.op.compile_fn(link_only_mode(linker))
+        with without_compiler():
+            self.op._fn = self.op.compile_fn(link_only_mode(linker))
         self.inner = self.op._fn.maker.fgraph
 
     def run(self, arguments: list[Any]) -> list[Any]:
         storage: list[list[Any]] = [[None] for _ in self.node.outputs]
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), without_compiler():
             self.op.perform(self.node, list(arguments), storage)
         return [cell[0] for cell in storage]
 
@@ -85,8 +87,24 @@ class _Loop:
 def _rewritten(op: Scan) -> Scan:
     """Rewrite the inner graph as compiling does, unfused so that its operations stay apart."""
     inner = op.fgraph.unfreeze()
+    inline_inner_graphs(inner)
     rewriter("fusion").rewrite(inner)
+    for node in inner.toposort():
+        if isinstance(node.op, Scan):
+            nested = copy(_rewritten(node.op))
+            nested.__class__ = _PythonScan
+            inner.replace_all(
+                zip(node.outputs, nested.make_node(*node.inputs).outputs, strict=True),
+                reason="diagnosis",
+            )
     return op.clone_with_inner_graph(inner)
+
+
+class _PythonScan(Scan):
+    """A loop within a loop: it is linked by PyTensor, and must not be linked to C."""
+
+    def link_mode(self, impl):
+        return link_only_mode(VMLinker(use_cloop=False, c_thunks=False))
 
 
 def first_inside(node: Apply, arguments: list[Any], namer: Namer) -> LoopOrigin | None:
@@ -104,7 +122,9 @@ def first_inside(node: Apply, arguments: list[Any], namer: Namer) -> LoopOrigin 
             value = storage_map[out][0]
             if out not in handed_on or value is None or (index := first_bad(value)) is None:
                 continue
-            path, end, _ = Walk(_Stored(storage_map), inner_namer).back(out, index)
+            path, end, _ = Walk(cast("Evaluation", _Stored(storage_map)), inner_namer).back(
+                out, index
+            )
             path = [step for step in path if not step.moved]
             if not path:
                 continue

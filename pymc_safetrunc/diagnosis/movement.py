@@ -1,4 +1,4 @@
-"""Operations that only move elements: where did the element at this index come from?"""
+"""Operations that only move elements: where an element came from."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 from pymc.logprob.utils import CheckParameterValue
-from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.conditional.op import IfElse
+from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar import ScalarOp, Switch
 from pytensor.scan.op import Scan
@@ -65,6 +65,7 @@ class Step:
 
     @property
     def operation(self) -> str:
+        """Class name of the Op."""
         return operation_name(self.op)
 
     def made_nan_from_infinity(self) -> bool:
@@ -219,7 +220,7 @@ class Walk:
         self.namer = namer
 
     def back(self, variable: Variable, index: Index) -> tuple[list[Step], End, _Leaf | None]:
-        """Steps from a bad element to its origin, the kind of end, and the leaf if one."""
+        """Walk from a bad element: the steps, the kind of end, and the leaf if there is one."""
         path: list[Step] = []
         while True:
             node = variable.owner
@@ -261,7 +262,7 @@ class Walk:
                 if found.argument is None:
                     return path, "operation", None
                 variable = node.inputs[found.argument]
-                index = first_bad(arguments[found.argument])
+                index = first_bad(arguments[found.argument]) or ()
                 continue
             position, bad = self._bad_argument(node, index, arguments, variable)
             path.append(self._step(node, variable, index, arguments, position))
@@ -272,14 +273,12 @@ class Walk:
     def inside(self, node: Apply, variable: Variable, index: Index) -> Inside:
         """Scalar graph of an Elemwise with its values at one element."""
         program = scalar_program(node)
-        arrays = [np.asarray(self.evaluation.value(tensor)) for tensor in node.inputs]
-        places = [
-            tuple(0 if n == 1 else i for i, n in zip(index, array.shape, strict=True))
-            for array in arrays
-        ]
-        arguments = [
-            np.asarray(array[place]) for array, place in zip(arrays, places, strict=True)
-        ]
+        places, arguments = [], []
+        for tensor in node.inputs:  # one array at a time: they may be large, and dropped again
+            array = np.asarray(self.evaluation.value(tensor))
+            place = tuple(0 if n == 1 else i for i, n in zip(index, array.shape, strict=True))
+            places.append(place)
+            arguments.append(np.array(array[place]))
         return Inside(
             self.namer,
             variable,
@@ -324,7 +323,7 @@ class Walk:
             scalar = inner.inputs[choices[0]]
 
     def _unmet(self, path, node, variable, index, arguments):
-        """A parameter check of PyMC does not hold."""
+        """End at a parameter check of PyMC that does not hold."""
         failed = next(i for i, x in enumerate(arguments) if i and not np.all(x))
         path.append(self._step(node, variable, index, arguments, None))
         at = tuple(int(i[0]) for i in np.nonzero(~np.atleast_1d(arguments[failed])))
@@ -336,7 +335,7 @@ class Walk:
             return path, end, _Leaf(None, None, None, None, message)
         if condition.nan is not None:
             tail, end, leaf = self.back(*condition.nan)
-            return path + condition.steps + tail, end, leaf
+            return [*path, condition.step, *tail], end, leaf
         return path, end, _Leaf(None, None, None, None, message, condition)
 
     def _best(self, starts):

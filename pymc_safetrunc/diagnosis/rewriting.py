@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import pytensor
+from pymc.logprob.utils import CheckParameterValue
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import optdb
 from pytensor.graph.fg import FunctionGraph
@@ -12,7 +14,7 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
 from pymc_safetrunc._upstream import inline_ofg_node
 
-__all__ = ["inline_inner_graphs", "rewriter"]
+__all__ = ["inline_inner_graphs", "remove_checks", "rewriter", "without_compiler"]
 
 
 @lru_cache
@@ -27,6 +29,18 @@ def rewriter(*excluded: str) -> GraphRewriter:
             exclude=["inplace", "cxx_only", "BlasOpt", "scan_make_inplace", *excluded],
         )
     )
+
+
+def without_compiler():
+    """Context in which Ops with a loop or a graph inside run it in Python, not in C."""
+    return pytensor.config.change_flags(cxx="")
+
+
+def remove_checks(fgraph: FunctionGraph) -> None:
+    """Drop PyMC's parameter checks, as compiling does under ``check_bounds=False``."""
+    for node in fgraph.toposort():
+        if isinstance(node.op, CheckParameterValue):
+            fgraph.replace(node.outputs[0], node.inputs[0], reason="diagnosis")
 
 
 def inline_inner_graphs(fgraph: FunctionGraph) -> None:

@@ -27,7 +27,8 @@ class Zero:
     """A zero, followed back.
 
     `underflow` is the operation whose value was too small for a float, `root` says whether a
-    square root was met on the way, `switched` whether a Switch chose it; `absorbed` is the -inf for which an exponential gave 0.
+    square root was met on the way, `switched` whether a Switch chose it; `absorbed` is
+    the -inf for which an exponential gave 0.
     """
 
     underflow: Step | None = None

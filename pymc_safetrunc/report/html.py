@@ -46,21 +46,24 @@ def finding_html(finding: Finding) -> str:
 def diagnosis_html(diagnosis: Diagnosis) -> str:
     """HTML fragment of a diagnosis."""
     notes = "".join(f'<p class="pst-note">{safe(note)}</p>' for note in diagnosis.notes)
-    findings = "".join(_finding(finding) for finding in diagnosis.findings)
+    findings, shown = "", set()
+    for finding in diagnosis.findings:
+        findings += _finding(finding, unfolded=finding.remedy not in shown)
+        shown.add(finding.remedy)
     return (
         f'{STYLE}<div class="pst"><p><strong>Diagnosis:</strong> {safe(headline(diagnosis))}</p>'
         f"{findings}{notes}{_point(diagnosis)}</div>"
     )
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding, unfolded: bool = True) -> str:
     rows = "".join(
         f"<dt>{label}</dt><dd><code>{safe(value)}</code></dd>" for label, value in facts(finding)
     )
     remedy = ""
     if finding.remedy:
         remedy = (
-            "<details open><summary>Remedy</summary>"
+            f"<details{' open' if unfolded else ''}><summary>Remedy</summary>"
             f"<pre><code>{safe(finding.remedy.rstrip())}</code></pre></details>"
         )
     return (

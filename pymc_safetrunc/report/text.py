@@ -40,7 +40,7 @@ def where(finding: Finding) -> str:
 
 
 def headline(diagnosis: Diagnosis) -> str:
-    """The verdict in one line."""
+    """Say the verdict in one line."""
     errors = sum(f.severity == "error" for f in diagnosis.findings)
     others = len(diagnosis.findings) - errors
     examined = _count(len(diagnosis.factors), "factor")

@@ -49,32 +49,47 @@ def sick(factor, operation, **kwargs):
 # Truncation and censoring
 
 
-@sick("V", "Mul", quantity="gradient", variable="s_log__", source="up",
-      rule="runtime-infinite-bound")
+@sick(
+    "V", "Mul", quantity="gradient", variable="s_log__", source="up", rule="runtime-infinite-bound"
+)
 def infinite_bound_as_data():
     s = pm.InverseGamma("s", 2, 3)
     up = pm.Data("up", inf)
     pm.TruncatedNormal("V", 0, s, lower=0, upper=up, observed=[0.5, 1.5])  # 0 * inf backwards
 
 
-@sick("V", "Mul", quantity="gradient", variable="s_log__", source="up", index=(1,),
-      rule="runtime-infinite-bound")
+@sick(
+    "V",
+    "Mul",
+    quantity="gradient",
+    variable="s_log__",
+    source="up",
+    index=(1,),
+    rule="runtime-infinite-bound",
+)
 def infinite_bound_for_one_observation():
     s = pm.InverseGamma("s", 2, 3)
     up = pm.Data("up", [3.0, inf, 4.0])  # the second observation has no upper bound
     pm.TruncatedNormal("V", 0, s, lower=0, upper=up, observed=[0.5, 1.5, 2.5])
 
 
-@sick("V", "TrueDiv", quantity="gradient", variable="s_log__", source="rate",
-      rule="runtime-infinite-bound")
+@sick(
+    "V",
+    "TrueDiv",
+    quantity="gradient",
+    variable="s_log__",
+    source="rate",
+    rule="runtime-infinite-bound",
+)
 def infinite_bound_computed():
     s = pm.InverseGamma("s", 2, 3)
     rate = pm.Data("rate", 0.0)
     pm.TruncatedNormal("V", 0, s, lower=0, upper=1 / rate, observed=[0.5, 1.5])  # 1 / 0
 
 
-@sick("c", "Mul", quantity="gradient", variable="b_log__", source="low",
-      rule="runtime-infinite-bound")
+@sick(
+    "c", "Mul", quantity="gradient", variable="b_log__", source="low", rule="runtime-infinite-bound"
+)
 def infinite_bound_of_a_truncated_cauchy():
     b = pm.HalfNormal("b")
     low = pm.Data("low", -inf)
@@ -149,8 +164,12 @@ def zero_inflation_that_is_certain():
 def covariance_that_is_none():
     m = pm.Normal("m", shape=2)
     r = pm.Data("r", 1.5)  # a correlation above 1
-    pm.MvNormal("mv", m, cov=pt.stack([pt.stack([1.0, r]), pt.stack([r, 1.0])]),
-                observed=[[0.1, 0.2], [0.3, 0.1]])
+    pm.MvNormal(
+        "mv",
+        m,
+        cov=pt.stack([pt.stack([1.0, r]), pt.stack([r, 1.0])]),
+        observed=[[0.1, 0.2], [0.3, 0.1]],
+    )
 
 
 @sick("f", "Cholesky", rule="not-positive-definite")
@@ -200,12 +219,11 @@ def infinite_weight_on_nothing():
     pm.Potential("mask", -w * pt.abs(x))  # inf * 0
 
 
-@sick("mask", "TrueDiv", quantity="gradient", variable="x", rule="masked-branch", index=(0, 0, 0))
-def distances_with_a_masked_diagonal():
-    x = pm.Normal("x", shape=(3, 2), initval=np.arange(6.0).reshape(3, 2))
-    same = pm.Data("same", np.eye(3, dtype=bool))
-    distance = pt.sqrt(((x[:, None] - x[None, :]) ** 2).sum(axis=-1))
-    pm.Potential("mask", -pt.switch(same, 0.0, distance).sum())  # 0 / 0 backwards
+@sick("mask", "TrueDiv", quantity="gradient", variable="x", index=(1,), rule="masked-branch")
+def softmax_behind_a_switch():
+    x = pm.Normal("x", shape=3, initval=np.array([1.0, 0.0, 2.0]))
+    share = pt.special.softmax(pt.log(x))
+    pm.Potential("mask", pt.switch(x > 0, share, 0.0).sum())  # 0 / 0 backwards at the masked entry
 
 
 @sick("growth", "Pow", rule="power-overflow")
@@ -236,11 +254,24 @@ def log_of_a_negative():
     pm.Potential("p", pt.log(x + offset))  # 1 - 3
 
 
-@sick("dist", "TrueDiv", quantity="gradient", variable="x", index=(0,),
-      rule="sqrt-of-zero")
+@sick("dist", "TrueDiv", quantity="gradient", variable="x", index=(0,), rule="sqrt-of-zero")
 def distance_at_its_kink():
     x = pm.Normal("x", shape=2, initval=np.zeros(2))
     pm.Potential("dist", -pt.sqrt((x**2).sum()))  # the gradient of a norm at 0 is 0 / 0
+
+
+@sick("kink", "TrueDiv", quantity="gradient", variable="w", rule="zero-over-zero")
+def root_of_a_power():
+    w = pm.Normal("w", initval=0.0)
+    # PyMC differentiates w**2 before it becomes sqr(w): the compiled gradient is w / |w|
+    pm.Potential("kink", -pt.sqrt(w**2))
+
+
+@sick("far", "TrueDiv", quantity="gradient", variable="x", rule="sqrt-of-zero", index=(0, 0, 0))
+def distances_with_a_constant_mask():
+    x = pm.Normal("x", shape=(3, 2), initval=np.arange(6.0).reshape(3, 2))
+    distance = pt.sqrt(((x[:, None] - x[None, :]) ** 2).sum(axis=-1))
+    pm.Potential("far", -pt.switch(np.eye(3, dtype=bool), 0.0, distance).sum())
 
 
 @sick("root", "Sqrt", rule="sqrt-of-negative")
@@ -360,8 +391,9 @@ def point_that_is_infinite():
 @sick("obs", "Switch", index=(1,), source="obs", rule="outside-support", severity="warning")
 def mixture_observation_outside_every_component():
     w = pm.Dirichlet("w", np.ones(2))
-    pm.Mixture("obs", w=w, comp_dists=[pm.Exponential.dist(1), pm.HalfNormal.dist(1)],
-               observed=[0.3, -0.2])  # both components start at 0
+    pm.Mixture(
+        "obs", w=w, comp_dists=[pm.Exponential.dist(1), pm.HalfNormal.dist(1)], observed=[0.3, -0.2]
+    )  # both components start at 0
 
 
 @sick("y", "CheckParameterValue", rule="invalid-parameter", severity="warning", index=(1,))
@@ -374,8 +406,12 @@ def probability_above_one():
 def recurrence_that_leaves_its_domain():
     x0 = pm.Normal("x0", initval=2.5)
     steps = np.arange(6.0)
-    xs = pytensor.scan(lambda t, x: pt.log(x - t), sequences=[pt.as_tensor(steps)],
-                       non_sequences=[x0], return_updates=False)  # 2.5 - 3
+    xs = pytensor.scan(
+        lambda t, x: pt.log(x - t),
+        sequences=[pt.as_tensor(steps)],
+        non_sequences=[x0],
+        return_updates=False,
+    )  # 2.5 - 3
     pm.Potential("path", xs.sum())
 
 

@@ -32,7 +32,7 @@ def _at(case: Case) -> str:
 
 
 def masked_branch(case: Case) -> Match | None:
-    """The gradient goes through the branch of a Switch that the value does not take."""
+    """Recognise a gradient through the branch of a Switch that the value does not take."""
     step = case.origin.step
     if not (case.origin.masked and case.quantity == "gradient" and case.logp_is_finite) or not step:
         return None
@@ -87,7 +87,7 @@ def log_of_negative(case: Case) -> Match | None:
 
 
 def exp_overflow(case: Case) -> Match | None:
-    """An exponential above the largest float."""
+    """Recognise an exponential above the largest float."""
     step = _step(case, *_GROWING)
     if step is None or case.origin.end != "operation":
         return None
@@ -102,7 +102,7 @@ def exp_overflow(case: Case) -> Match | None:
 
 
 def power(case: Case) -> Match | None:
-    """A power of 0, of a negative number, or one that overflows."""
+    """Recognise a power of 0, of a negative number, or one that overflows."""
     step = _step(case, "Pow", "Sqr")
     if step is None or case.origin.end != "operation":
         return None
@@ -190,7 +190,7 @@ def infinity_minus_infinity(case: Case) -> Match | None:
 
 
 def outside_domain(case: Case) -> Match | None:
-    """A function of numbers between -1 and 1, given another."""
+    """Recognise a function of numbers between -1 and 1, given another."""
     step = _step(case, *_BOUNDED)
     if step is None or case.origin.end != "operation":
         return None

@@ -15,7 +15,7 @@ _SYMBOL = {"LT": "<", "GT": ">", "LE": "<=", "GE": ">=", "EQ": "==", "NEQ": "!="
 
 
 def invalid_parameter(case: Case) -> Match | None:
-    """A parameter check of PyMC does not hold: the distribution returns -inf by design."""
+    """Recognise a parameter check of PyMC that does not hold: -inf by design."""
     if case.origin.end != "check":
         return None
     condition = case.origin.condition
@@ -33,7 +33,7 @@ def invalid_parameter(case: Case) -> Match | None:
 
 
 def outside_support(case: Case) -> Match | None:
-    """A -inf that was written down, and chosen by a condition on the value."""
+    """Recognise a -inf that was written down, and chosen by a condition on the value."""
     origin = case.origin
     if origin.end != "literal" or origin.step is None or origin.step.operation != "Switch":
         return None
@@ -63,7 +63,7 @@ def outside_support(case: Case) -> Match | None:
 
 
 def nonfinite_point(case: Case) -> Match | None:
-    """The point itself is not finite."""
+    """Recognise a point that is not finite itself."""
     names = {variable.name for variable in case.value_vars}
     if case.origin.source not in names or case.origin.end != "input":
         return None
@@ -75,7 +75,7 @@ def nonfinite_point(case: Case) -> Match | None:
 
 
 def not_positive_definite(case: Case) -> Match | None:
-    """A Cholesky factor, or a logarithm of a determinant, of a matrix that has none."""
+    """Recognise a Cholesky factor of a matrix that has none."""
     step = case.origin.step
     if step is None or step.operation != "Cholesky" or case.origin.end != "operation":
         return None
@@ -94,7 +94,7 @@ def not_positive_definite(case: Case) -> Match | None:
 
 
 def singular_matrix(case: Case) -> Match | None:
-    """The logarithm of a determinant that is 0."""
+    """Recognise the logarithm of a determinant that is 0."""
     step = case.origin.step
     if step is None or step.operation != "SLogDet" or case.origin.end != "operation":
         return None
@@ -109,7 +109,7 @@ def singular_matrix(case: Case) -> Match | None:
 
 
 def nonfinite_data(case: Case) -> Match | None:
-    """The user's data or constants hold a NaN or an infinity."""
+    """Recognise data or constants that hold a NaN or an infinity."""
     origin = case.origin
     if origin.end != "input" and not (origin.end == "literal" and origin.source_index):
         return None

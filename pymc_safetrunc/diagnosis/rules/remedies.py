@@ -33,6 +33,7 @@ import pymc_safetrunc as pst
 
 
 def finite_or_none(call: str) -> str:
+    """Give None for a bound that is infinite throughout."""
     return f"""\
 import numpy as np
 
@@ -46,6 +47,7 @@ def finite_or_none(bound):
 
 
 def safe_log(operand: str) -> str:
+    """Give a logarithm held above log(0)."""
     return f"""\
 import pytensor.tensor as pt
 
@@ -58,6 +60,7 @@ def safe_log(x):
 
 
 def log_where_positive(operand: str) -> str:
+    """Give a logarithm that rejects what is not positive."""
     return f"""\
 import numpy as np
 import pytensor.tensor as pt
@@ -71,6 +74,7 @@ def log_where_positive(x):
 
 
 def log_sum_exp(operand: str) -> str:
+    """Give a sum on the log scale."""
     return f"""\
 import pymc as pm
 import pytensor.tensor as pt
@@ -84,6 +88,7 @@ def log_sum_exp(*terms):
 
 
 def clipped(function: str, low: str, high: str, operand: str) -> str:
+    """Give a function held at its value at two ends."""
     return f"""\
 import pytensor.tensor as pt
 
@@ -96,6 +101,7 @@ def safe_{function}(x):
 
 
 def safe_power(base: str, exponent: str) -> str:
+    """Give a power held within the floats."""
     return f"""\
 import pytensor.tensor as pt
 
@@ -108,6 +114,7 @@ def safe_power(x, p):
 
 
 def safe_sqrt(operand: str) -> str:
+    """Give a square root with a finite slope at 0."""
     return f"""\
 import pytensor.tensor as pt
 
@@ -120,6 +127,7 @@ def safe_sqrt(x):
 
 
 def safe_divide(numerator: str, denominator: str) -> str:
+    """Give a quotient that is 0 where its denominator is."""
     return f"""\
 import pytensor.tensor as pt
 
@@ -133,6 +141,7 @@ def safe_divide(a, b):
 
 
 def safe_product() -> str:
+    """Give a product that is 0 where its first factor is."""
     return """\
 import pytensor.tensor as pt
 
@@ -144,6 +153,7 @@ def safe_product(a, b):
 
 
 def bounded_scale(operand: str) -> str:
+    """Give a scale that cannot underflow."""
     return f"""\
 import pytensor.tensor as pt
 
@@ -156,6 +166,7 @@ def bounded_scale(scale):
 
 
 def held(operand: str) -> str:
+    """Give a number held between finite limits."""
     return f"""\
 import pytensor.tensor as pt
 
@@ -168,6 +179,7 @@ def held(x, limit=1e10):
 
 
 def finite_rows(name: str) -> str:
+    """Give arrays without their rows that are not finite."""
     return f"""\
 import numpy as np
 
@@ -182,6 +194,7 @@ def finite_rows(*arrays):
 
 
 def with_jitter(jitter: float, operand: str) -> str:
+    """Give a matrix with something added to its diagonal."""
     return f"""\
 import pytensor.tensor as pt
 
@@ -194,6 +207,7 @@ def with_jitter(matrix, jitter={jitter:g}):
 
 
 def where(operand: str) -> str:
+    """Give a branch that never sees what it is not for."""
     return f"""\
 import pytensor.tensor as pt
 
@@ -206,6 +220,7 @@ def where(condition, function, x, otherwise, harmless=1.0):
 
 
 def positive(operand: str) -> str:
+    """Give a positive number from any."""
     return f"""\
 import pymc as pm
 

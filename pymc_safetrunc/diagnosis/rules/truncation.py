@@ -46,7 +46,7 @@ def _truncated_bounds(op, inputs):
 
 
 def runtime_infinite_bound(case: Case) -> Match | None:
-    """An infinite bound that is data or a computed value, in a distribution of PyMC."""
+    """Recognise an infinite bound that is data or a computed value, in a distribution of PyMC."""
     op = _op(case)
     if not isinstance(op, TruncatedNormalRV | TruncatedRV) or not _is_pymc(op):
         return None
@@ -113,7 +113,7 @@ def _has(name: str) -> bool:
 
 
 def equal_cdfs(case: Case) -> Match | None:
-    """The mass between two bounds, as a difference of two CDFs that are the same number."""
+    """Recognise a mass between bounds as a difference of two CDFs that are the same."""
     op = _op(case)
     if not isinstance(op, TruncatedNormalRV | TruncatedRV | CensoredRV) or not _is_pymc(op):
         return None
@@ -122,9 +122,7 @@ def equal_cdfs(case: Case) -> Match | None:
     name = case.name
     remedy = None
     if isinstance(op, TruncatedNormalRV):
-        remedy = remedies.safe_class(
-            "TruncatedNormal", f'{name} = TruncatedNormal("{name}", ...)'
-        )
+        remedy = remedies.safe_class("TruncatedNormal", f'{name} = TruncatedNormal("{name}", ...)')
     elif isinstance(op, TruncatedRV) and _has("Truncated"):
         remedy = remedies.safe_class("Truncated", f'{name} = Truncated("{name}", ...)')
     assert case.origin.step is not None

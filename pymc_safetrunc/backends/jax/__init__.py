@@ -1,0 +1,26 @@
+"""The JAX backend: importing it registers the array form of every kernel with PyTensor.
+
+An Op is added by a line in `ARRAY_KERNELS`. Its derivatives come from its own pullback.
+"""
+
+from pymc_safetrunc.backends.jax import (
+    log_interval,
+    random,
+    truncated_normal,
+    truncated_normal_quantile,
+)
+from pymc_safetrunc.backends.jax.funcify import register
+from pymc_safetrunc.ops import truncated_normal as truncated_normal_ops
+
+ARRAY_KERNELS = {
+    truncated_normal_ops.Distance: truncated_normal.distance,
+    truncated_normal_ops.LogDensity: truncated_normal.log_density,
+    truncated_normal_ops.Normalizer: truncated_normal.normalizer,
+    truncated_normal_ops.Curvature: truncated_normal.curvature,
+    truncated_normal_ops.LogInterval: log_interval.log_interval,
+    truncated_normal_ops.Quantile: truncated_normal_quantile.quantile,
+}
+
+for op_class, array_kernel in ARRAY_KERNELS.items():
+    register(op_class, array_kernel)
+random.register()

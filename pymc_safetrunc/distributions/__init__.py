@@ -1,0 +1,1 @@
+"""Drop-in distributions for PyMC models."""

@@ -1,0 +1,78 @@
+"""The interval transform with bounds that may be infinite at run time."""
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.logprob.transforms import Transform
+
+
+class SafeInterval(Transform):
+    """Map [lower, upper] to the real line, whichever bound turns out to be infinite.
+
+    The values are those of PyMC's interval transform: log odds between two finite bounds, the log
+    distance from a single one, the value itself without any. PyMC's keeps an infinite bound in the
+    branch not taken, where the backward pass multiplies it by zero and makes NaN; here it is
+    replaced by 0 before it enters any arithmetic.
+
+    Parameters
+    ----------
+    bounds_fn : callable
+        Takes the inputs of the random variable and returns its two bounds.
+    """
+
+    name = "interval"
+    ndim_supp = 0
+
+    def __init__(self, bounds_fn):
+        self.bounds_fn = bounds_fn
+
+    def _bounds(self, inputs):
+        """Bounds with 0 for an infinite one, and which are finite."""
+        bounds = [pt.as_tensor_variable(bound) for bound in self.bounds_fn(*inputs)]
+        finite = [pt.isfinite(bound) for bound in bounds]
+        return [pt.switch(f, b, 0) for f, b in zip(finite, bounds, strict=True)], finite
+
+    def forward(self, value, *inputs):
+        """Take a value inside the bounds to the real line."""
+        (lower, upper), (has_lower, has_upper) = self._bounds(inputs)
+        # 1 where a bound is missing: its log is 0, and so is the log's derivative
+        log_above_lower = pt.log(pt.switch(has_lower, value - lower, 1))
+        log_below_upper = pt.log(pt.switch(has_upper, upper - value, 1))
+        one_sided = log_above_lower + log_below_upper
+        return _choose(
+            has_lower, has_upper, log_above_lower - log_below_upper, one_sided, one_sided, value
+        )
+
+    def backward(self, value, *inputs):
+        """Take a real number to a value inside the bounds."""
+        (lower, upper), (has_lower, has_upper) = self._bounds(inputs)
+        both = pt.and_(has_lower, has_upper)
+        width = pt.switch(both, upper - lower, 0)
+        # measured from the nearer bound: never outside, and exact near either
+        between = pt.switch(
+            value < 0, lower + width * pt.sigmoid(value), upper - width * pt.sigmoid(-value)
+        )
+        one_sided = pt.exp(pt.switch(pt.eq(has_lower, has_upper), 0, value))
+        return _choose(has_lower, has_upper, between, lower + one_sided, upper - one_sided, value)
+
+    def log_jac_det(self, value, *inputs):
+        """Log of the derivative of `backward`."""
+        (lower, upper), (has_lower, has_upper) = self._bounds(inputs)
+        width = pt.switch(pt.and_(has_lower, has_upper), upper - lower, 1)
+        between = pt.log(width) - pt.softplus(value) - pt.softplus(-value)
+        return _choose(has_lower, has_upper, between, value, value, pt.zeros_like(value))
+
+
+def _choose(has_lower, has_upper, between, above_lower, below_upper, unbounded):
+    """Pick by which bounds are finite; constant bounds fold this to one branch."""
+    with_lower = pt.switch(has_upper, between, above_lower)
+    without_lower = pt.switch(has_upper, below_upper, unbounded)
+    return pt.switch(has_lower, with_lower, without_lower)
+
+
+def interior_point(point, lower, upper):
+    """Move a point strictly inside the bounds, where a float lies between them at all."""
+    eps, tiny = np.finfo("float64").eps, np.finfo("float64").smallest_normal
+    lowest = pt.switch(pt.isfinite(lower), lower + pt.maximum(abs(lower) * eps, tiny), lower)
+    highest = pt.switch(pt.isfinite(upper), upper - pt.maximum(abs(upper) * eps, tiny), upper)
+    middle = lower / 2 + upper / 2
+    return pt.switch(lowest < highest, pt.clip(point, lowest, highest), middle)

@@ -1,0 +1,66 @@
+"""The C text of the kernels: the Python tables and constants, then the header."""
+
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from pymc_safetrunc.kernels import (
+    log_interval,
+    narrow,
+    tail_table,
+    truncated_normal,
+    truncated_normal_quantile,
+)
+
+FOLDER = Path(__file__).parent
+
+CONSTANTS = (
+    (tail_table, ("OFFSET", "PIECES", "RATIO_2", "RATIO_4")),
+    (
+        narrow,
+        ("TERMS", "MANY_TERMS", "WEIGHT_0", "WEIGHT_1", "WEIGHT_2", "WEIGHT_3", "WEIGHT_4"),
+    ),
+    (
+        truncated_normal,
+        (
+            "INV_SQRT_2PI",
+            "NARROW_DELTA",
+            "NARROW_WIDTH",
+            "NARROW_DELTA_2",
+            "NARROW_WIDTH_2",
+            "FAR_DELTA",
+            "FAR_BOUND",
+            "UNDERFLOW",
+            "SMALLEST_SCALE",
+            "LARGEST_SCALE",
+        ),
+    ),
+    (log_interval, ("HALF_LOG_2PI", "CENTRAL_WIDTH")),
+    (truncated_normal_quantile, ("MAX_STEPS", "SPLITTER")),
+)
+
+
+def _declaration(name, value):
+    if isinstance(value, int | float):
+        return f"#define SAFETRUNC_{name} {value!r}"
+    shape = "".join(f"[{n}]" for n in value.shape)
+    body = str(value.tolist()).replace("[", "{").replace("]", "}")
+    return f"static const double SAFETRUNC_{name}{shape} __attribute__((unused)) = {body};"
+
+
+@cache
+def c_source() -> str:
+    """C code that defines every kernel, safe to include more than once."""
+    lines = [
+        _declaration(name, getattr(module, name)) for module, names in CONSTANTS for name in names
+    ]
+    header = (FOLDER / "c" / "truncated_normal.h").read_text()
+    guard = "SAFETRUNC_KERNELS"
+    return "\n".join([f"#ifndef {guard}", f"#define {guard}", *lines, header, "#endif", ""])
+
+
+@cache
+def kernel_version() -> str:
+    """Digest of every kernel source, so that a changed kernel is never run from an old cache."""
+    sources = sorted([*FOLDER.glob("*.py"), *FOLDER.glob("c/*.h")])
+    return sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

@@ -1,0 +1,314 @@
+"""Tensor functions of the truncated normal, exact in the body, the tails and narrow intervals.
+
+All arguments broadcast against one another and may be symbolic or numbers; the result is computed
+in float64 and has the arguments' joint floating dtype. Every function has exact derivatives in
+every argument.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor import config
+from pytensor.tensor.basic import get_underlying_scalar_constant_value
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.exceptions import NotScalarConstantError
+from pytensor.tensor.variable import TensorVariable
+
+from pymc_safetrunc.ops import truncated_normal as ops
+
+__all__ = [
+    "log_ndtr",
+    "log_ndtr_interval",
+    "truncated_normal_icdf",
+    "truncated_normal_logcdf",
+    "truncated_normal_logpdf",
+    "truncated_normal_logsf",
+    "truncated_normal_mean",
+    "truncated_normal_variance",
+]
+
+_normalizer: Any = Elemwise(ops.normalizer)
+_curvature: Any = Elemwise(ops.curvature)
+_log_density: Any = Elemwise(ops.log_density)
+_distance: Any = Elemwise(ops.distance)
+_log_ndtr_interval: Any = Elemwise(ops.log_ndtr_interval)
+_quantile: Any = Elemwise(ops.quantile)
+
+
+def log_ndtr(x) -> TensorVariable:
+    r"""Log of the standard normal CDF, :math:`\log\Phi(x)`.
+
+    Parameters
+    ----------
+    x : tensor_like
+        Any number, infinite ones included.
+
+    Returns
+    -------
+    TensorVariable
+        Of the shape of x, relative to itself: near 0 for large x, about -x^2/2 for small.
+
+    Examples
+    --------
+    >>> import pymc_safetrunc as pst
+    >>> float(pst.math.log_ndtr(-40.0).eval().round(9))
+    -804.608442014
+    """
+    return log_ndtr_interval(-np.inf, x)
+
+
+def log_ndtr_interval(a, b) -> TensorVariable:
+    r"""Log of the standard normal probability of [a, b], :math:`\log(\Phi(b) - \Phi(a))`.
+
+    For interval-censored or rounded data: the log-likelihood of an observation known to lie
+    between two limits is ``log_ndtr_interval((lower - mu) / sigma, (upper - mu) / sigma)``.
+
+    Parameters
+    ----------
+    a, b : tensor_like
+        Limits, a < b; either may be infinite. -inf where they are equal, NaN where a > b.
+
+    Returns
+    -------
+    TensorVariable
+        Of the arguments' joint shape.
+
+    Examples
+    --------
+    >>> import pymc_safetrunc as pst
+    >>> float(pst.math.log_ndtr_interval(30.0, 31.0).eval().round(9))
+    -454.321243956
+    """
+    (a, b), dtype = _arguments(a, b)
+    return _log_ndtr_interval(a, b).astype(dtype)
+
+
+def truncated_normal_logpdf(x, mu, sigma, lower, upper) -> TensorVariable:
+    r"""Log-density of a normal law truncated to [lower, upper].
+
+    .. math:: \log p(x) = -\tfrac12 z^2 - \log\sigma - \tfrac12\log 2\pi
+              - \log\big(\Phi(b) - \Phi(a)\big),\quad z, a, b = (x, l, u - \mu) / \sigma
+
+    Parameters
+    ----------
+    x : tensor_like
+        Where to evaluate. The log-density is -inf outside the bounds and NaN at NaN.
+    mu, sigma : tensor_like
+        Mean and standard deviation of the normal law before truncation, in the unit of x;
+        sigma > 0.
+    lower, upper : tensor_like
+        Bounds, in the unit of x, lower < upper. Either may be infinite, wherever it comes from.
+
+    Returns
+    -------
+    TensorVariable
+        Of the arguments' joint shape. NaN where the parameters are not legal.
+
+    Notes
+    -----
+    Derivatives in all five arguments to second order. Measured errors are in
+    ``benchmarks/RESULTS.md``; the formula is in `pymc_safetrunc.kernels.truncated_normal`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pymc_safetrunc as pst
+    >>> float(pst.math.truncated_normal_logpdf(10.5, 0, 1, 10, np.inf).eval().round(12))
+    -2.812653382692
+    """
+    (x, mu, sigma, lower, upper), dtype = _arguments(x, mu, sigma, lower, upper)
+    anchor, log_mass, *_ = _normalizer(mu, sigma, lower, upper)
+    logp = _log_density(x, mu, sigma, anchor, log_mass)
+    if not is_infinite_constant(lower):
+        logp = pt.switch(x < lower, -np.inf, logp)
+    if not is_infinite_constant(upper):
+        logp = pt.switch(x > upper, -np.inf, logp)
+    return logp.astype(dtype)
+
+
+def truncated_normal_logcdf(x, mu, sigma, lower, upper) -> TensorVariable:
+    """Log of P(X <= x) for a normal law truncated to [lower, upper].
+
+    Parameters
+    ----------
+    x : tensor_like
+        Where to evaluate: -inf up to the lower bound, 0 from the upper one, NaN at NaN.
+    mu, sigma, lower, upper : tensor_like
+        As in `truncated_normal_logpdf`.
+
+    Returns
+    -------
+    TensorVariable
+        Of the arguments' joint shape, relative to itself also where it is near 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pymc_safetrunc as pst
+    >>> float(pst.math.truncated_normal_logcdf(10.5, 0, 1, 10, np.inf).eval().round(12))
+    -0.00568422124
+    """
+    (x, mu, sigma, lower, upper), dtype = _arguments(x, mu, sigma, lower, upper)
+    log_below, log_above, known = _log_tails(x, mu, sigma, lower, upper)
+    inside = pt.switch(log_below < log_above, log_below, _log1mexp(log_above))
+    return pt.switch(known, inside, _beyond(x, lower, upper, -np.inf, 0.0)).astype(dtype)
+
+
+def truncated_normal_logsf(x, mu, sigma, lower, upper) -> TensorVariable:
+    """Log of P(X > x) for a normal law truncated to [lower, upper].
+
+    Parameters
+    ----------
+    x : tensor_like
+        Where to evaluate: 0 up to the lower bound, -inf from the upper one, NaN at NaN.
+    mu, sigma, lower, upper : tensor_like
+        As in `truncated_normal_logpdf`.
+
+    Returns
+    -------
+    TensorVariable
+        Of the arguments' joint shape, relative to itself also where it is near 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pymc_safetrunc as pst
+    >>> float(pst.math.truncated_normal_logsf(10.5, 0, 1, 10, np.inf).eval().round(12))
+    -5.172901910561
+    """
+    (x, mu, sigma, lower, upper), dtype = _arguments(x, mu, sigma, lower, upper)
+    log_below, log_above, known = _log_tails(x, mu, sigma, lower, upper)
+    inside = pt.switch(log_above < log_below, log_above, _log1mexp(log_below))
+    return pt.switch(known, inside, _beyond(x, lower, upper, 0.0, -np.inf)).astype(dtype)
+
+
+def truncated_normal_icdf(q, mu, sigma, lower, upper) -> TensorVariable:
+    """Quantile of a normal law truncated to [lower, upper]: the x with P(X <= x) = q.
+
+    Parameters
+    ----------
+    q : tensor_like
+        Probability in [0, 1]; NaN outside.
+    mu, sigma, lower, upper : tensor_like
+        As in `truncated_normal_logpdf`.
+
+    Returns
+    -------
+    TensorVariable
+        Of the arguments' joint shape, in the unit of mu, never outside the bounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pymc_safetrunc as pst
+    >>> float(pst.math.truncated_normal_icdf(0.5, 0, 1, 10, np.inf).eval().round(12))
+    10.068411836081
+    """
+    (q, mu, sigma, lower, upper), dtype = _arguments(q, mu, sigma, lower, upper)
+    return _quantile(q, mu, sigma, lower, upper).astype(dtype)
+
+
+def truncated_normal_mean(mu, sigma, lower, upper) -> TensorVariable:
+    """Mean of a normal law truncated to [lower, upper].
+
+    Parameters
+    ----------
+    mu, sigma, lower, upper : tensor_like
+        As in `truncated_normal_logpdf`.
+
+    Returns
+    -------
+    TensorVariable
+        Of the arguments' joint shape, in the unit of mu: formed as a distance from an anchor in
+        the interval, so that it keeps its digits in a tail.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pymc_safetrunc as pst
+    >>> float(pst.math.truncated_normal_mean(0, 1, 10, np.inf).eval().round(12))
+    10.098093233963
+    """
+    (mu, sigma, lower, upper), dtype = _arguments(mu, sigma, lower, upper)
+    anchor, _, mean_distance, *_ = _normalizer(mu, sigma, lower, upper)
+    return (anchor + sigma * mean_distance).astype(dtype)
+
+
+def truncated_normal_variance(mu, sigma, lower, upper) -> TensorVariable:
+    """Variance of a normal law truncated to [lower, upper].
+
+    Parameters
+    ----------
+    mu, sigma, lower, upper : tensor_like
+        As in `truncated_normal_logpdf`.
+
+    Returns
+    -------
+    TensorVariable
+        Of the arguments' joint shape, in the unit of mu squared, relative to itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pymc_safetrunc as pst
+    >>> float(pst.math.truncated_normal_variance(0, 1, 10, np.inf).eval().round(12))
+    0.009445377826
+    """
+    (mu, sigma, lower, upper), dtype = _arguments(mu, sigma, lower, upper)
+    variance, _, _ = _curvature(mu, sigma, lower, upper)
+    return (sigma * (sigma * variance)).astype(dtype)
+
+
+def is_infinite_constant(bound: TensorVariable) -> bool:
+    """Whether a bound is known to be infinite before anything is computed."""
+    try:
+        return bool(np.isinf(get_underlying_scalar_constant_value(bound)))
+    except NotScalarConstantError:
+        return False
+
+
+def as_argument(value) -> TensorVariable:
+    """Tensor of a value. A Python float is a floatX, where PyTensor may make it a float32."""
+    return pt.as_tensor_variable(value, dtype=config.floatX if type(value) is float else None)
+
+
+def _arguments(*values) -> tuple[list[TensorVariable], str]:
+    """The values as float64 tensors, and the floating dtype of a function of them."""
+    tensors = [as_argument(value) for value in values]
+    joint = np.result_type(*(tensor.dtype for tensor in tensors))
+    return [t.astype("float64") for t in tensors], str(joint) if joint.kind == "f" else "float64"
+
+
+def _log_tails(x, mu, sigma, lower, upper):
+    """Log mass of [lower, x] and of [x, upper] in that of [lower, upper], and where they exist.
+
+    Each is a difference of log masses, corrected by the densities' ratio at the two anchors. The
+    smaller of the two has all its digits; the other's digits are in log1p(-exp(smaller)).
+    """
+    known = pt.and_(lower < x, x < upper)
+    whole = _normalizer(mu, sigma, lower, upper)
+    # elsewhere the whole line stands in, so that no NaN is behind the branch not taken
+    below = _normalizer(mu, sigma, pt.switch(known, lower, -np.inf), pt.switch(known, x, np.inf))
+    above = _normalizer(mu, sigma, pt.switch(known, x, -np.inf), pt.switch(known, upper, np.inf))
+    kappa = _distance(whole[0], mu, sigma)
+
+    def log_share(part):
+        step = _distance(part[0], whole[0], sigma)
+        return part[1] - whole[1] - step * (kappa + 0.5 * step)
+
+    return log_share(below), log_share(above), known
+
+
+def _log1mexp(x):
+    """log(1 - exp(x)) of the larger tail, kept finite where it is not used."""
+    return pt.log1mexp(pt.minimum(x, -_LEAST_LARGER_TAIL))
+
+
+# The smaller tail's log is at most log(1/2), up to rounding.
+_LEAST_LARGER_TAIL = np.float64(0.5)
+
+
+def _beyond(x, lower, upper, at_lower, at_upper):
+    """The value at and beyond the bounds; NaN where x or a parameter is."""
+    return pt.switch(x <= lower, at_lower, pt.switch(x >= upper, at_upper, np.nan))

@@ -1,0 +1,201 @@
+"""Models in good health, some of which look sick until they are rewritten."""
+
+from __future__ import annotations
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+
+HEALTHY = []
+
+
+def healthy(build):
+    HEALTHY.append(build)
+    return build
+
+
+@healthy
+def quotient_of_a_zero_by_itself():
+    w = pm.Normal("w", initval=0.0)
+    pm.Potential("p", w / w)  # rewritten to 1
+
+
+@healthy
+def root_of_the_square_of_zero():
+    w = pm.Normal("w", initval=0.0)
+    pm.Potential("p", -pt.sqrt(pt.sqr(w)))  # rewritten to -|w| before it is differentiated
+
+
+@healthy
+def log_of_an_exponential_that_would_overflow():
+    w = pm.Normal("w", initval=800.0)
+    pm.Potential("p", -pt.log(pt.exp(w)))
+
+
+@healthy
+def log_of_one_plus_an_exponential():
+    w = pm.Normal("w", initval=800.0)
+    pm.Potential("p", -pt.log(1 + pt.exp(w)))  # softplus
+
+
+@healthy
+def log_of_a_difference_of_exponentials():
+    a = pm.Normal("a", initval=800.0)
+    b = pm.Normal("b", initval=799.0)
+    pm.Potential("p", pt.log(pt.exp(a) - pt.exp(b)))
+
+
+@healthy
+def log_of_a_saturated_sigmoid():
+    w = pm.Normal("w", initval=50.0)
+    pm.Potential("p", pt.log(1 - pt.sigmoid(w)) + pt.log(pt.sigmoid(-20 * w)))
+
+
+@healthy
+def switch_that_guards_a_logarithm():
+    x = pm.Normal("x", shape=3, initval=np.array([1.0, 0.0, 2.0]))
+    pm.Potential("p", pt.switch(x > 0, x * pt.log(x), 0.0).sum())
+
+
+@healthy
+def distances_with_a_masked_diagonal():
+    x = pm.Normal("x", shape=(3, 2), initval=np.arange(6.0).reshape(3, 2))
+    same = pm.Data("same", np.eye(3, dtype=bool))
+    distance = pt.sqrt(((x[:, None] - x[None, :]) ** 2).sum(axis=-1))
+    pm.Potential("p", -pt.switch(same, 0.0, distance).sum())
+
+
+@healthy
+def truncation_without_a_bound():
+    s = pm.HalfNormal("s")
+    pm.TruncatedNormal("V", 0, s, lower=0, upper=None, observed=[0.5, 1.5])
+
+
+@healthy
+def truncation_by_a_constant_infinity():
+    s = pm.HalfNormal("s")
+    pm.TruncatedNormal("V", 0, s, lower=0, upper=np.inf, observed=[0.5, 1.5])
+
+
+@healthy
+def truncation_by_finite_data():
+    s = pm.HalfNormal("s")
+    up = pm.Data("up", 3.0)
+    pm.TruncatedNormal("V", 0, s, lower=0, upper=up, observed=[0.5, 1.5])
+
+
+@healthy
+def censored_regression():
+    b = pm.Normal("b")
+    x = np.linspace(-1, 1, 5)
+    pm.Censored(
+        "y", pm.Normal.dist(b * x, 1), lower=0, upper=None, observed=[0.0, 0.0, 0.1, 0.5, 1.1]
+    )
+
+
+@healthy
+def eight_schools_non_centred():
+    mu, tau = pm.Normal("mu", 0, 5), pm.HalfCauchy("tau", 5)
+    z = pm.Normal("z", shape=8)
+    pm.Normal(
+        "y", mu + tau * z, [15, 10, 16, 11, 9, 11, 10, 18], observed=[28, 8, -3, 7, -1, 1, 18, 12]
+    )
+
+
+@healthy
+def neals_funnel():
+    v = pm.Normal("v", 0, 3)
+    pm.Normal("x", 0, pt.exp(v / 2), shape=9)
+
+
+@healthy
+def mixture_with_zero_weight():
+    w = pm.Data("w", [1.0, 0.0])  # log(0) of a component, absorbed by the sum
+    m = pm.Normal("m")
+    pm.Mixture(
+        "y", w=w, comp_dists=[pm.Normal.dist(m, 1), pm.Normal.dist(3, 1)], observed=[0.1, 0.3]
+    )
+
+
+@healthy
+def mixture_with_a_component_of_other_support():
+    w = pm.Dirichlet("w", np.ones(2))
+    s = pm.HalfNormal("s")
+    pm.Mixture(
+        "y", w=w, comp_dists=[pm.Exponential.dist(s), pm.Normal.dist(0, s)], observed=[0.3, -0.2]
+    )
+
+
+@healthy
+def zero_inflated_counts():
+    psi, mu = pm.Beta("psi", 1, 1), pm.HalfNormal("mu")
+    pm.ZeroInflatedPoisson("n", psi=psi, mu=mu, observed=[0, 0, 3])
+
+
+@healthy
+def correlated_effects():
+    chol, _, _ = pm.LKJCholeskyCov("chol", n=3, eta=2, sd_dist=pm.HalfNormal.dist(1))
+    pm.MvNormal("y", np.zeros(3), chol=chol, observed=np.ones((2, 3)))
+
+
+@healthy
+def gaussian_process():
+    ell = pm.HalfNormal("ell")
+    gp = pm.gp.Marginal(cov_func=pm.gp.cov.ExpQuad(1, ell))
+    x = np.linspace(0, 1, 5)[:, None]
+    gp.marginal_likelihood("y", X=x, y=np.sin(x[:, 0]), sigma=0.1)
+
+
+@healthy
+def loop_with_a_guard():
+    x0 = pm.Normal("x0", initval=0.0)
+    xs = pytensor.scan(
+        lambda x: pt.switch(x > 0, pt.log(x), x - 1.0),
+        outputs_info=[x0],
+        n_steps=4,
+        return_updates=False,
+    )
+    pm.Potential("p", -(xs**2).sum())
+
+
+@healthy
+def autoregression():
+    rho = pm.Normal("rho", 0.5, 0.1)
+    pm.AR(
+        "y",
+        rho=[0.0, rho],
+        sigma=1.0,
+        init_dist=pm.Normal.dist(0, 1),
+        constant=True,
+        observed=np.linspace(0, 1, 6),
+    )
+
+
+@healthy
+def ordered_probit():
+    cut = pm.Normal(
+        "cut", shape=2, initval=np.array([-1.0, 1.0]), transform=pm.distributions.transforms.ordered
+    )
+    eta = pm.Normal("eta")
+    pm.OrderedProbit("y", eta=eta, cutpoints=cut, observed=[0, 1, 2])
+
+
+@healthy
+def discrete_and_continuous():
+    k = pm.Poisson("k", 3)
+    s = pm.HalfNormal("s")
+    pm.Normal("y", k, s, observed=[2.0, 4.0])
+
+
+@healthy
+def ifelse_that_avoids_a_logarithm():
+    x = pm.Normal("x", initval=-1.0)
+    pm.Potential("p", pytensor.ifelse(x > 0, pt.log(x), -(x**2)))
+
+
+@healthy
+def indexed_group_effects():
+    effect = pm.Normal("effect", shape=3)
+    group = pm.Data("group", [0, 2, 1, 1])
+    pm.Normal("y", effect[group], 1, observed=[0.1, 0.2, 0.3, 0.4])

@@ -1,0 +1,275 @@
+"""The walk back, on models whose sickness is known and on models in good health."""
+
+import gc
+import json
+import pickle
+import time
+import weakref
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pymc.pytensorf import compile, rewrite_pregrad
+from pytensor.compile.mode import Mode
+from pytensor.link.vm import VMLinker
+
+from pymc_safetrunc.diagnosis import diagnose, examination
+from pymc_safetrunc.findings import Diagnosis, Finding
+from tests.diagnosis.healthy import HEALTHY
+from tests.diagnosis.sick import SICK
+
+SICK_IDS = [case.name for case in SICK]
+# PyTensor's own interpreter with every rewrite of a compiled function, and no C compiler
+PYTHON = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_run")
+
+
+def built(build):
+    with pm.Model() as model:
+        build()
+    return model
+
+
+@pytest.mark.parametrize("case", SICK, ids=SICK_IDS)
+def test_sick_model_is_blamed_on_the_right_operation(case):
+    diagnosis = diagnose(model=built(case.build))
+    (finding,) = (
+        f
+        for f in diagnosis.findings
+        if (f.factor, f.quantity, f.variable) == (case.factor, case.quantity, case.variable)
+    )
+    assert finding.operation == case.operation
+    assert finding.index == case.index
+    assert finding.source == case.source
+    assert finding.rule == (case.rule or f"nonfinite-{case.quantity}")
+    assert finding.severity == case.severity
+    assert not (diagnosis.ok and case.severity == "error")
+    assert diagnosis.complete
+
+
+# PyMC's own initial point of an LKJ prior links C code, and warns where there is no BLAS
+@pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS:UserWarning")
+@pytest.mark.parametrize("build", HEALTHY, ids=[build.__name__ for build in HEALTHY])
+def test_healthy_model_has_no_finding(build):
+    diagnosis = diagnose(model=built(build))
+    assert diagnosis.findings == ()
+    assert diagnosis.ok
+    assert diagnosis.notes == ()
+
+
+def not_finite(model, mode):
+    """What PyTensor's compiled functions say: pairs of quantity and factor or variable."""
+    bad = set()
+    point = model.initial_point()
+    inputs = model.value_vars
+    for term in [*model.free_RVs, *model.observed_RVs, *model.potentials]:
+        total = rewrite_pregrad(model.logp(vars=[term]))
+        outputs = {("logp", term.name, None): total}
+        for value in model.continuous_value_vars:
+            slope = pytensor.grad(total, value, disconnected_inputs="ignore")
+            outputs["gradient", term.name, value.name] = slope
+        function = compile(inputs, list(outputs.values()), mode=mode, on_unused_input="ignore")
+        results = function(*(point[value.name] for value in inputs))
+        bad |= {key for key, x in zip(outputs, results, strict=True) if not np.isfinite(x).all()}
+    return bad
+
+
+# their compiled functions raise: an index out of range, a user's Op, the inverse in a gradient
+RAISES = {"index_out_of_range", "users_op_that_raises", "determinant_of_a_singular_matrix"}
+
+
+@pytest.mark.parametrize(
+    "build",
+    [*(case.build for case in SICK if case.name not in RAISES), *HEALTHY],
+    ids=lambda build: build.__name__,
+)
+def test_verdict_is_that_of_the_compiled_function(build):
+    model = built(build)
+    with np.errstate(all="ignore"), pytensor.config.change_flags(cxx=""):
+        expected = not_finite(model, PYTHON)
+    found = {(f.quantity, f.factor, f.variable) for f in diagnose(model=model).findings}
+    assert found == expected
+
+
+@pytest.mark.parametrize("mode", ["NUMBA", "CVM", "FAST_COMPILE"])
+def test_the_same_under_every_linker(mode):
+    linker = Mode("cvm", "fast_run") if mode == "CVM" else mode
+    for case in [*SICK[:2], SICK[SICK_IDS.index("recurrence_that_leaves_its_domain")]]:
+        plain = diagnose(model=built(case.build))
+        with pytensor.config.change_flags(mode=linker):
+            other = diagnose(model=built(case.build))
+        assert other.findings == plain.findings
+
+
+@pytest.mark.parametrize("name", ["infinite_bound_as_data", "fractional_power_at_zero"])
+def test_verdict_is_that_of_the_default_backend(name):
+    model = built(SICK[SICK_IDS.index(name)].build)
+    found = {(f.quantity, f.factor, f.variable) for f in diagnose(model=model).findings}
+    assert found == not_finite(model, None)
+
+
+def test_seed_model_names_the_data():
+    with pm.Model() as model:
+        s = pm.InverseGamma("s", 2, 3)
+        up = pm.Data("up", np.inf)
+        pm.TruncatedNormal("V", 0, s, lower=0, upper=up)  # a free variable this time
+    findings = diagnose(model=model).findings
+    assert findings
+    assert {f.rule for f in findings} == {"runtime-infinite-bound"}
+    assert {f.source for f in findings} == {"up"}
+
+
+def test_follows_a_switch_at_every_element():
+    x = np.array([1.0, -1.0, 0.0, 4.0])
+    with pm.Model() as model:
+        b = pm.Normal("b", initval=1.0)
+        # both branches are bad somewhere; only entry 2 takes the bad one
+        pm.Potential("p", pt.switch(b * x < 0, pt.exp(b * x), pt.log(b * x)))
+    finding = diagnose(model=model).findings[0]
+    assert (finding.operation, finding.index) == ("Log", (2,))
+
+
+def test_index_of_the_observation_behind_an_indexed_group():
+    with pm.Model() as model:
+        effect = pm.Normal("effect", shape=3, initval=np.array([0.0, 0.0, 720.0]))
+        pm.Poisson("y", mu=pt.exp(effect)[np.array([0, 1, 0, 2])], observed=[1, 2, 0, 3])
+    finding = diagnose(model=model).findings[0]
+    assert finding.rule == "exp-overflow"
+    assert finding.index == (3,)
+
+
+def test_blocks_give_what_one_piece_gives(monkeypatch):
+    x = np.linspace(0.5, 2, 1000)
+    x[777] = 0
+    with pm.Model() as model:
+        b = pm.Normal("b", initval=1.0)
+        pm.Potential("p", pt.log(b * x).sum())
+    whole = diagnose(model=model).findings
+    from pymc_safetrunc.diagnosis import evaluation
+
+    monkeypatch.setattr(evaluation, "BLOCK", 64)
+    assert diagnose(model=model).findings == whole
+    assert whole[0].index == (777,)
+
+
+def test_dropped_arrays_are_computed_again(monkeypatch):
+    """A budget of nothing changes no verdict."""
+    from pymc_safetrunc.diagnosis import evaluation
+
+    case = SICK[SICK_IDS.index("poisson_with_an_unscaled_covariate")]
+    expected = diagnose(model=built(case.build)).findings
+    monkeypatch.setattr(evaluation, "SMALL", 0)
+    monkeypatch.setattr(examination, "SMALLEST_BUDGET", 0)
+    monkeypatch.setattr(examination, "model_data_bytes", lambda *_: 0)
+    assert diagnose(model=built(case.build)).findings == expected
+
+
+def test_stops_early_and_says_so(monkeypatch):
+    monkeypatch.setattr(examination, "TIME_LIMIT", 0.0)
+    with pm.Model() as model:
+        pm.Normal("a")
+        pm.Normal("b")
+    time.sleep(0.01)
+    diagnosis = diagnose(model=model)
+    assert not diagnosis.complete
+    assert not diagnosis.ok
+    assert "a, b" in diagnosis.notes[0]
+    assert "stopped early" in str(diagnosis)
+
+
+def test_op_without_gradient_is_noted():
+    @pytensor.wrap_py(itypes=[pt.dscalar], otypes=[pt.dscalar])
+    def square(x):
+        return np.asarray(-(x**2))
+
+    with pm.Model() as model:
+        x = pm.Normal("x")
+        pm.Potential("p", square(x))
+    diagnosis = diagnose(model=model)
+    assert diagnosis.ok
+    assert "p: no gradient with respect to x" in diagnosis.notes[0]
+
+
+def test_point_is_in_the_users_space():
+    with pm.Model() as model:
+        s = pm.HalfNormal("s")
+        pm.Deterministic("twice", 2 * s)
+        pm.Normal("y", 0, s, observed=[1.0])
+    assert diagnose({"s_log__": 0.0}, model).ok
+    assert diagnose({"s_log__": 0.0, "s": 1.0, "twice": 2.0}, model).ok  # as a draw has them
+    assert not diagnose({"s_log__": -1e3}, model).ok
+    with model:
+        assert diagnose().ok
+
+
+@pytest.mark.parametrize(
+    ("point", "error", "words"),
+    [
+        ({}, ValueError, "Missing: ['s_log__']"),
+        ({"s_log__": 0.0, "t": 1.0}, ValueError, "Not variables of this model: ['t']"),
+        ({"s_log__": [0.0, 1.0]}, ValueError, "s_log__ has 0 dimensions"),
+        ([0.0], TypeError, "must be a dictionary"),
+    ],
+)
+def test_wrong_point_is_refused_in_words(point, error, words):
+    with pm.Model() as model:
+        pm.HalfNormal("s")
+    with pytest.raises(error) as caught:
+        diagnose(point, model)
+    assert words in str(caught.value)
+
+
+def test_the_users_model_is_left_alone():
+    model = built(SICK[0].build)
+    before = pytensor.printing.debugprint(model.logp(), file="str")
+    diagnose(model=model)
+    assert pytensor.printing.debugprint(model.logp(), file="str") == before
+
+
+def test_check_bounds_off_is_honoured():
+    """Without PyMC's checks the compiled function has none, and neither has the diagnosis."""
+    with pm.Model(check_bounds=False) as model:
+        s = pm.Normal("s", initval=-1.0)
+        pm.Normal("y", 0, s, observed=[0.1, 0.2])
+    (logp, *_) = diagnose(model=model).findings
+    assert (logp.rule, logp.operation) == ("log-of-negative", "Log")
+
+
+def test_data_and_variables_may_change_between_calls():
+    with pm.Model() as model:
+        x = pm.Data("x", [1.0, 2.0])
+        b = pm.Normal("b")
+        pm.Normal("y", b * x, 1, observed=[0.0, 1.0])
+    assert diagnose(model=model).ok
+    with model:
+        pm.set_data({"x": [1.0, np.inf]})
+    assert diagnose(model=model).findings[0].source == "x"
+    with model:
+        pm.set_data({"x": [1.0, 2.0]})
+        pm.Potential("late", pt.log(pt.abs(b)))
+    assert diagnose(model=model).findings[0].factor == "late"
+
+
+def test_a_model_is_not_kept_alive():
+    model = built(SICK[0].build)
+    diagnose(model=model)
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
+
+
+def test_survives_pickling_and_json():
+    diagnosis = diagnose(model=built(SICK[0].build))
+    assert pickle.loads(pickle.dumps(diagnosis)) == diagnosis
+    content = json.loads(json.dumps(diagnosis.to_dict()))
+    assert content["findings"][0]["source"] == "up"
+    assert content["ok"] is False
+
+
+def test_frozen():
+    finding = Finding("r", "error", "m")
+    with pytest.raises(AttributeError):
+        finding.rule = "other"
+    assert Diagnosis().ok

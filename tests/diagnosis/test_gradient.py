@@ -1,0 +1,94 @@
+"""The gradient beside a central difference."""
+
+import sys
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+
+from pymc_safetrunc.diagnosis import check_gradient
+from pymc_safetrunc.diagnosis.gradient import central_difference
+
+
+class WrongSlope(Op):
+    """-x**2 with a gradient that is off by one part in a thousand."""
+
+    def make_node(self, x):
+        return Apply(self, [pt.as_tensor(x)], [pt.dscalar()])
+
+    def perform(self, node, inputs, outputs):
+        outputs[0][0] = np.asarray(-(inputs[0] ** 2))
+
+    def pullback(self, inputs, outputs, cotangents):
+        return [-2.002 * inputs[0] * cotangents[0]]
+
+
+def test_a_right_gradient_agrees_entry_by_entry():
+    with pm.Model() as model:
+        a = pm.Normal("a", shape=(2, 2))
+        b = pm.HalfNormal("b")
+        k = pm.Poisson("k", 3)
+        pm.Normal("y", a.sum() * k, b, observed=[1.0, 2.0])
+    table = check_gradient(model=model)
+    assert list(table.variable) == ["a"] * 4 + ["b_log__"]
+    assert list(table["index"]) == [(0, 0), (0, 1), (1, 0), (1, 1), ()]
+    assert table.agrees.all()
+    with model:
+        assert check_gradient().equals(table)
+
+
+def test_closed_form():
+    with pm.Model() as model:
+        pm.Normal("x", 1.0, 2.0)
+    (row,) = check_gradient({"x": 3.0}, model).itertuples()
+    assert row.gradient == -0.5
+    # the estimate has to cover the true error of the difference
+    assert abs(row.difference + 0.5) <= row.error
+    assert row.error < 1e-9
+
+
+def test_a_wrong_gradient_is_found():
+    with pm.Model() as model:
+        x = pm.Normal("x", 0, 1e3, initval=1.5)
+        pm.Potential("p", WrongSlope()(x))
+    # an Op that is only Python: the default backend would warn that it calls the interpreter
+    with pytensor.config.change_flags(mode="FAST_COMPILE"):
+        assert list(check_gradient(model=model).agrees) == [False]
+
+
+def test_a_gradient_that_is_not_finite_does_not_agree():
+    with pm.Model() as model:
+        s = pm.InverseGamma("s", 2, 3)
+        up = pm.Data("up", np.inf)
+        pm.TruncatedNormal("V", 0, s, lower=0, upper=up, observed=[0.5, 1.5])
+    (row,) = check_gradient(model=model).itertuples()
+    assert np.isnan(row.gradient)
+    assert np.isfinite(row.difference)
+    assert row.agrees is False
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "slope"),
+    [
+        (np.exp, 1.0, np.e),
+        (np.sin, 1e-3, np.cos(1e-3)),
+        (lambda x: x**3, 1e6, 3e12),
+        (np.log, 0.3, 1 / 0.3),
+        (lambda x: 1e8 + np.sin(x), 0.5, np.cos(0.5)),  # digits lost to a large constant
+    ],
+)
+def test_the_error_estimate_covers_the_error(function, at, slope):
+    difference, error = central_difference(lambda x: float(function(x[0])), np.array([at]), 0)
+    assert abs(difference - slope) <= 4 * error + 1e-15 * abs(slope)
+
+
+def test_without_pandas_it_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pm.Model() as model:
+        pm.Normal("x")
+    with pytest.raises(ImportError, match="pip install pandas"):
+        check_gradient(model=model)

@@ -1,0 +1,143 @@
+"""Findings as text and as HTML, with names that are out to do harm."""
+
+import html.parser
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+
+from pymc_safetrunc.diagnosis import diagnose
+from pymc_safetrunc.findings import Diagnosis, Finding
+
+HOSTILE = [
+    "<script>alert(1)<b>",
+    '"><img src=x onerror=alert(1)>',
+    "\x1b[31mred",
+    "a\nimport os",
+    "[bold red]markup",
+    "{{ 7 * 7 }}",
+    "&amp;",
+]
+
+
+class Tags(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text, self.open = set(), "", []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        assert not any(name.startswith("on") or name in ("src", "href") for name, _ in attrs)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def hostile(name):
+    with pm.Model() as model:
+        x = pm.Normal(name, initval=0.0)
+        pm.Potential("p", pt.log(pt.abs(x)))
+    return diagnose(model=model)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_stays_text(name):
+    diagnosis = hostile(name)
+    assert diagnosis.findings
+    assert any(f.variable == name for f in diagnosis.findings)  # the data keep the true name
+    parser = Tags()
+    parser.feed(diagnosis._repr_html_())
+    assert not parser.open
+    allowed = "style div p strong span dl dt dd code pre details summary"
+    assert parser.tags <= set(allowed.split())
+    printable = name.encode("unicode_escape").decode() if not name.isprintable() else name
+    assert printable in parser.text
+    text = str(diagnosis)
+    assert "\x1b" not in text
+    assert printable in text
+    for finding in diagnosis.findings:
+        # pasted code stays what it was: a name cannot end its comment
+        names = {}
+        exec(finding.remedy, names)
+        assert "os" not in names
+
+
+def test_text_says_all():
+    with pm.Model() as model:
+        s = pm.InverseGamma("s", 2, 3)
+        up = pm.Data("up", np.inf)
+        pm.TruncatedNormal("V", 0, s, lower=0, upper=up, observed=[0.5, 1.5])
+    diagnosis = diagnose(model=model)
+    text = str(diagnosis)
+    for words in (
+        "1 error in 2 factors",
+        "V · gradient by s_log__",
+        "runtime-infinite-bound",
+        "Mul",
+        "up",
+        "pst.TruncatedNormal",
+    ):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert str(diagnosis.findings[0]) in text
+
+
+def test_a_repeated_remedy_is_shown_once():
+    finding = Finding("r", "error", "m", remedy="x = 1\n")
+    text = str(Diagnosis(findings=(finding, finding)))
+    assert text.count("x = 1") == 1
+    assert "as above" in text
+
+
+def test_nothing_found():
+    assert "nothing found in 1 factor" in str(Diagnosis(factors=("a",)))
+
+
+def chromium():
+    """Path of the browser; missing at home the test is skipped, under CI it fails."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        message = "needs chromium, of your system's packages"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+def test_chromium_shows_it_and_runs_nothing(tmp_path):
+    fragments = "".join(hostile(name)._repr_html_() for name in HOSTILE)
+    page = tmp_path / "page.html"
+    # what runs would change the title, or fail the policy, which the console tells
+    page.write_text(
+        "<!doctype html><html><head><meta charset=utf-8><title>quiet</title>"
+        "<script>window.alert = () => { document.title = 'loud'; };"
+        "window.onerror = () => { document.title = 'loud'; };</script></head>"
+        f"<body>{fragments}</body></html>",
+        encoding="utf-8",
+    )
+    picture = tmp_path / "page.png"
+    command = [
+        chromium(), "--headless", "--no-sandbox", "--disable-gpu",
+        "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}",
+        "--enable-logging=stderr", "--v=0", "--window-size=1000,1200",
+    ]  # fmt: skip
+    shown = subprocess.run(
+        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120
+    )
+    assert shown.returncode == 0
+    assert "<title>quiet</title>" in shown.stdout
+    assert shown.stdout.count('class="pst-finding') >= 2 * len(HOSTILE)
+    assert "CONSOLE" not in shown.stderr
+    subprocess.run(
+        [*command, f"--screenshot={picture}", page.as_uri()],
+        capture_output=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert picture.stat().st_size > 10_000

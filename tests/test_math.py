@@ -1,0 +1,200 @@
+"""The tensor functions where arguments are illegal, outside, or at the ends of the float range."""
+
+import math
+import sys
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+from mpmath import mp, mpf
+
+import pymc_safetrunc as pst
+from tests.accuracy import budget, far
+from tests.backends import LINKERS, compiled
+
+INF, NAN = math.inf, math.nan
+LARGEST, TINY = sys.float_info.max, 5e-324
+NAMES = ("logp", *budget.GRADIENTS)
+
+
+@pytest.fixture(scope="module", params=LINKERS)
+def evaluate(request):
+    """Log-density and its five derivatives at rows of (x, mu, sigma, lower, upper)."""
+    variables = [pt.dvector(name) for name in ("x", "mu", "sigma", "lower", "upper")]
+    logp = pst.math.truncated_normal_logpdf(*variables)
+    outputs = [logp, *pt.grad(logp.sum(), variables)]
+    function = compiled(variables, outputs, request.param)
+
+    def evaluate(rows):
+        with np.errstate(all="ignore"):
+            return np.array(function(*np.array(rows, dtype="float64").T))
+
+    return evaluate
+
+
+def up(x, steps=1):
+    for _ in range(steps):
+        x = math.nextafter(x, INF)
+    return x
+
+
+EXTREMES = [
+    # a to 1e300, with and without a far bound
+    (1e300, 0.0, 1.0, 1e300, INF),
+    (1.0, -1e300, 1.0, 0.0, INF),
+    (0.0, 1.0, 1e-300, -INF, 0.0),
+    (0.0, 1e300, 1.0, -1e300, 0.0),
+    # one unit in the last place, at every magnitude, in the tail and astride the mode
+    *((v, mu, 1.0, v, up(v)) for v in (1.0, 1e20, 1e300, 1e-300) for mu in (0.0, v)),
+    *((up(v), v, 1e-5 * v, v, up(v, 2)) for v in (1.0, 1e20, 1e300, 1e-300)),
+    # subnormal widths and values
+    (0.0, 0.0, 1.0, 0.0, TINY),
+    (TINY, 0.0, 1.0, 0.0, TINY),
+    (0.0, -1e300, 1.0, 0.0, TINY),
+    (TINY, 1.0, 1e-10, -TINY, TINY),
+    (2e-310, 1e5, 1e-100, 1e-310, 3e-310),
+    # bounds, scales and modes at the largest floats
+    (0.0, 0.0, 1.0, -1e308, 1e308),
+    (1.0, 0.0, 1.0, -1.7e308, 1.7e308),
+    (1e308, 0.0, 1e308, -1.7e308, 1.7e308),
+    (1e308, 1.7e308, 1e308, -1.7e308, 1.7e308),
+    (-1e308, 1e308, 1.7e308, -1.7e308, 1.7e308),
+    (-LARGEST, LARGEST, LARGEST, -LARGEST, LARGEST),
+    (1e-300, 0.0, 1e308, 0.0, 1e-300),
+    (1e308, 0.0, 1e308, 1e307, INF),
+    # where the hazard over sigma leaves the range
+    (0.0, 0.0, 1e-300, 0.0, INF),
+    (1e10, 0.0, 1e-300, 1e10, up(1e10)),
+    (7e161, 0.0, 2.8e-86, 7e161, up(7e161)),
+]
+SUBNORMAL_SIGMA = [
+    (0.0, 0.0, TINY, 0.0, TINY),
+    (0.0, 0.0, TINY, 0.0, INF),
+    (0.5, 0.5, 1e-310, -INF, 1.0),
+    (1e-310, 0.0, 1e-310, 0.0, INF),
+    (3e-310, 1e-310, 1e-310, -1e-310, 5e-310),
+]
+
+
+def random_extremes(n=120):
+    """Parameters of every magnitude a float has, sigma not subnormal."""
+    rng = np.random.default_rng(12)
+
+    def magnitude(low=-307, high=307):
+        return float(rng.choice([-1, 1]) * 10 ** rng.uniform(low, high))
+
+    rows = []
+    while len(rows) < n:
+        sigma = abs(magnitude())
+        mu = [0.0, magnitude(), sigma * rng.normal(), magnitude(-20, 20)][rng.integers(4)]
+        lower = [mu + 3 * sigma * rng.normal(), magnitude(), mu, -1.7e308][rng.integers(4)]
+        width = [sigma * abs(magnitude(-5, 1)), abs(magnitude())][rng.integers(2)]
+        upper = [INF, up(lower), lower + width, 1.7e308][rng.integers(4)]
+        x = lower + min(sigma, upper / 2 - lower / 2) * rng.choice([0.0, rng.random()])
+        row = x, mu, sigma, lower, upper
+        if lower <= x <= upper and lower < upper and np.isfinite(row[:4]).all():
+            rows.append(tuple(map(float, row)))
+    return rows
+
+
+def verdict(got, truth, scale, limit):
+    """What is wrong with a number: None, or a word."""
+    if math.isnan(got):
+        return "NaN"
+    if math.isinf(got):
+        return None if abs(truth) > LARGEST / 2 and mp.sign(truth) == np.sign(got) else "infinite"
+    size = max(abs(truth), scale, mpf(budget.RELATIVE_SCALE))
+    return None if abs(mpf(float(got)) - truth) <= limit * size else "wrong"
+
+
+def judge(evaluate, rows):
+    """Compare with mpmath; a log-density may be -inf where a bound's distance overflows."""
+    problems = []
+    for row, got in zip(rows, evaluate(rows).T, strict=True):
+        x, mu, sigma, lower, upper = row
+        values, scales = far.log_density_and_gradient(*row)
+        near = min(max(mpf(mu), mpf(lower)), mpf(upper))
+        if got[0] == -INF:
+            beyond = max(abs(mpf(x) - mpf(mu)), abs(near - mpf(mu))) / mpf(sigma)
+            if not (beyond > mpf(2) ** 1022 or values["logp"] < -LARGEST):
+                problems.append((row, "logp -inf"))
+            problems += [(row, n) for n, v in zip(NAMES, got, strict=True) if math.isnan(v)]
+            continue
+        for name, value in zip(NAMES, got, strict=True):
+            word = verdict(value, values[name], scales[name], budget.limit(name))
+            if word:
+                problems.append((row, name, word, float(value)))
+    return problems
+
+
+def test_extremes(evaluate):
+    assert judge(evaluate, EXTREMES) == []
+
+
+def test_random_extremes(evaluate):
+    assert judge(evaluate, random_extremes()) == []
+
+
+def test_subnormal_sigma(evaluate):
+    """The log-density holds; so does the gradient in x, also where 1/sigma overflows."""
+    got = evaluate(SUBNORMAL_SIGMA)
+    for row, (logp, d_x, *_) in zip(SUBNORMAL_SIGMA, got.T, strict=True):
+        values, scales = far.log_density_and_gradient(*row)
+        assert verdict(logp, values["logp"], scales["logp"], budget.LOGP_LIMIT) is None, row
+        assert verdict(d_x, values["d_x"], scales["d_x"], budget.GRADIENT_LIMIT) is None, row
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        (NAN, 1.0, 0.0, 2.0),
+        (0.0, NAN, 0.0, 2.0),
+        (0.0, 1.0, NAN, 2.0),
+        (0.0, 1.0, 0.0, NAN),
+        (0.0, 0.0, 0.0, 2.0),
+        (0.0, -1.0, 0.0, 2.0),
+        (0.0, 1.0, 1.0, 1.0),
+        (0.0, 1.0, 2.0, 0.0),
+        (INF, 1.0, 0.0, 2.0),
+        (0.0, INF, 0.0, 2.0),
+    ],
+)
+def test_illegal_parameters_are_nan(evaluate, parameters):
+    mu, sigma, lower, upper = parameters
+    x = 1.0 if not lower <= upper else np.clip(1.0, lower, upper)
+    got = evaluate([(x, mu, sigma, lower, upper)])[0, 0]
+    inside = not (x < lower or x > upper)
+    assert math.isnan(got) if inside else got == -INF
+
+
+def test_values_outside_and_nan(evaluate):
+    rows = [
+        (up(1.0), 0.0, 1.0, 0.0, 1.0),
+        (-TINY, 0.0, 1.0, 0.0, 1.0),
+        (1e300, 0.0, 1e-5, 0.0, 1.0),
+        (-INF, 0.0, 1.0, 0.0, 1.0),
+        (INF, 0.0, 1.0, 0.0, 1.0),
+        (INF, 0.0, 1.0, 0.0, INF),
+        (-INF, 0.0, 1.0, -INF, INF),
+    ]
+    assert (evaluate(rows)[0] == -INF).all()
+    assert math.isnan(evaluate([(NAN, 0.0, 1.0, 0.0, 1.0)])[0, 0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "int64", "float64"])
+def test_dtypes(dtype):
+    """Float32 in, float32 out; integers count as float64; the work is done in float64."""
+    arguments = [np.asarray(v, dtype=dtype) for v in (3, 1, 2, 0, 7)]
+    got = pst.math.truncated_normal_logpdf(*arguments).eval()
+    truth = pst.math.truncated_normal_logpdf(3.0, 1.0, 2.0, 0.0, 7.0).eval()
+    assert got.dtype == ("float32" if dtype == "float32" else "float64")
+    assert got == truth.astype(got.dtype)
+
+
+def test_mean_far_in_a_tail_keeps_its_distance():
+    """At a = 1e8 the mean lies 1/a - 2/a^3 above the bound: below the bound's own rounding."""
+    lower, sigma = 1.0, 1e-8
+    got = pst.math.truncated_normal_mean(0.0, sigma, lower, INF).eval()
+    assert got == lower + 1e-16 or got == lower
+    relative = pst.math.truncated_normal_mean(-lower, sigma, 0.0, INF).eval()
+    assert relative == pytest.approx(1e-16 * (1 - 2e-16), rel=4e-16)
