@@ -8,13 +8,27 @@ __version__ = metadata.version("pymc-safetrunc")
 # Public name -> module that holds it. Resolved on first use (PEP 562): importing the package
 # loads neither Numba nor any optional package.
 _HOME = {
+    "SamplingAborted": "pymc_safetrunc.watchdog",
     "TruncatedNormal": "pymc_safetrunc.distributions.truncated_normal",
+    "WatchdogPolicy": "pymc_safetrunc.watchdog",
     "check_gradient": "pymc_safetrunc.diagnosis",
     "diagnose": "pymc_safetrunc.diagnosis",
     "math": "pymc_safetrunc.math",
+    "sample": "pymc_safetrunc.watchdog",
+    "watch": "pymc_safetrunc.watchdog",
 }
 
-__all__ = ["TruncatedNormal", "__version__", "check_gradient", "diagnose", "math"]
+__all__ = [
+    "SamplingAborted",
+    "TruncatedNormal",
+    "WatchdogPolicy",
+    "__version__",
+    "check_gradient",
+    "diagnose",
+    "math",
+    "sample",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:

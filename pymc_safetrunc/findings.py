@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Diagnosis", "Finding"]
+import numpy as np
+
+__all__ = ["Diagnosis", "Finding", "WatchdogReport"]
+
+# Entries of a point shown in a message: the rest would push the diagnosis off the screen.
+_SHOWN_ENTRIES = 6
+_SHOWN_VARIABLES = 8
+_SHOWN_DIAGNOSIS_LINES = 14
+
 
 Severity = Literal["error", "warning", "hint"]
 
@@ -125,3 +134,137 @@ class Diagnosis:
         from pymc_safetrunc.report.html import diagnosis_html
 
         return diagnosis_html(self)
+
+
+def _short(value: Any) -> str:
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return f"{array.item():.6g}"
+    flat = array.ravel()
+    shown = ", ".join(f"{entry:.4g}" for entry in flat[:_SHOWN_ENTRIES])
+    return f"[{shown}{', ...' if flat.size > _SHOWN_ENTRIES else ''}]"
+
+
+@dataclass
+class WatchdogReport:
+    """Why, where and when the watchdog ended sampling.
+
+    Attributes
+    ----------
+    cause : str
+        A stable id: ``gradient-at-state``, ``gradient-on-path``, ``logp-at-state``, ``logp-nan``,
+        ``logp-minus-inf``, ``energy-error``, ``linear-algebra``, ``acceptance-nan``,
+        ``accepted-nan``, ``stalled``, ``worker-died`` or ``exception``.
+    explanation : str
+        The cause in words.
+    phase : str
+        ``initial point``, ``tuning`` or ``sampling``.
+    chain : int or None
+        The chain that was stopped; None where it cannot be known.
+    draw : int
+        Transitions that chain had taken, tuning ones and the last one included.
+    limit : str or None
+        The field of the policy that was reached, or ``absorbing``; None when no limit was.
+    run_length : int
+        Bad transitions in a row at the end.
+    point : dict of str to ndarray
+        The values at which it went wrong, by value variable; empty when they are not known.
+    diagnosis : Diagnosis or None
+        The operation and the input behind it.
+    sampler, step : str
+        Who was sampling which variables.
+    advice : tuple of str
+        What to do.
+    kept : dict of int to (int, int)
+        For each chain the tuning and the other draws that were kept.
+    """
+
+    cause: str
+    explanation: str
+    phase: str
+    chain: int | None = None
+    draw: int = 0
+    limit: str | None = None
+    run_length: int = 0
+    point: dict[str, np.ndarray] = field(default_factory=dict)
+    diagnosis: Diagnosis | None = None
+    sampler: str = "pymc"
+    step: str = ""
+    detail: str = ""
+    advice: tuple[str, ...] = ()
+    kept: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def _where(self) -> str:
+        chain = "a chain" if self.chain is None else f"chain {self.chain}"
+        step = f" ({self.step})" if self.step else ""
+        if self.phase == "initial point":
+            return f"Sampling was not started: no usable starting point for {chain}{step}."
+        return (
+            f"Sampling was stopped in {chain}{step}, {self.phase}, "
+            f"after {self.draw:,} transition{'s' if self.draw != 1 else ''}."
+        )
+
+    def _why(self) -> str:
+        text = self.explanation[:1].upper() + self.explanation[1:]
+        if self.limit == "absorbing":
+            text += ": no later transition can succeed"
+        elif self.limit:
+            text += f", {self.run_length:,} times in a row ({self.limit})"
+        return f"{text}.{' ' + self.detail if self.detail else ''}"
+
+    def _values(self) -> list[str]:
+        lines = [f"  {name} = {_short(value)}" for name, value in self.point.items()]
+        if len(lines) > _SHOWN_VARIABLES:
+            rest = len(lines) - _SHOWN_VARIABLES
+            lines = [*lines[:_SHOWN_VARIABLES], f"  and {rest} more variables"]
+        return ["At the values (unconstrained scale):", *lines] if lines else []
+
+    def _kept(self) -> list[str]:
+        if not self.kept:
+            return []
+        chains = ", ".join(
+            f"chain {chain}: {tune:,} tuning + {draws:,}"
+            for chain, (tune, draws) in self.kept.items()
+        )
+        return [f"Draws kept: {chains}."]
+
+    def __str__(self) -> str:
+        lines = [self._where(), self._why(), *self._values()]
+        if self.diagnosis is not None:
+            found = [line.rstrip() for line in str(self.diagnosis).splitlines() if line.strip()]
+            lines += found[:_SHOWN_DIAGNOSIS_LINES]
+            if len(found) > _SHOWN_DIAGNOSIS_LINES:
+                lines.append("... (all of it in report.diagnosis)")
+        lines += [*self.advice, *self._kept()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(_short(value))}</td></tr>"
+            for name, value in self.point.items()
+        )
+        table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
+        if self.diagnosis is None:
+            found = ""
+        else:
+            found = self.diagnosis._repr_html_()
+        rest = "".join(f"<p>{html.escape(line)}</p>" for line in (*self.advice, *self._kept()))
+        return (
+            f"<div><p><strong>{html.escape(self._where())}</strong></p>"
+            f"<p>{html.escape(self._why())}</p>{table}{found}{rest}</div>"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain lists, dicts, numbers and strings."""
+        plain = {
+            name: getattr(self, name)
+            for name in (
+                *("cause", "explanation", "phase", "chain", "draw", "limit", "run_length"),
+                *("sampler", "step", "detail"),
+            )
+        }
+        plain["point"] = {name: np.asarray(value).tolist() for name, value in self.point.items()}
+        plain["diagnosis"] = None if self.diagnosis is None else self.diagnosis.to_dict()
+        plain["advice"] = list(self.advice)
+        plain["kept"] = {str(chain): list(counts) for chain, counts in self.kept.items()}
+        return plain

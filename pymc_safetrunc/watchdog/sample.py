@@ -1,0 +1,223 @@
+"""``sample``: ``pm.sample``, under the watchdog whichever sampler PyMC picks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pymc as pm
+from pymc.exceptions import SamplingError
+from pymc.model import Model, modelcontext
+
+from pymc_safetrunc._upstream import sampling_log
+from pymc_safetrunc.watchdog import nutpie, pymc_samplers
+from pymc_safetrunc.watchdog.errors import SamplingAborted
+from pymc_safetrunc.watchdog.policy import WatchdogPolicy
+from pymc_safetrunc.watchdog.request import Request, pick_sampler
+
+__all__ = ["sample"]
+
+
+def sample(
+    draws: int = 1000,
+    *,
+    tune: int | None = None,
+    chains: int | None = None,
+    cores: int | None = None,
+    random_seed: Any = None,
+    progressbar: Any = True,
+    progressbar_theme: Any = None,
+    quiet: bool = False,
+    step: Any = None,
+    var_names: Sequence[str] | None = None,
+    nuts_sampler: Literal["pymc", "nutpie", "numpyro", "blackjax"] | None = None,
+    initvals: Any = None,
+    init: str = "auto",
+    jitter_max_retries: int = 10,
+    n_init: int = 200_000,
+    trace: Any = None,
+    discard_tuned_samples: bool = True,
+    compute_convergence_checks: bool = True,
+    keep_warning_stat: bool = False,
+    return_inferencedata: bool = True,
+    idata_kwargs: dict[str, Any] | None = None,
+    nuts_sampler_kwargs: dict[str, Any] | None = None,
+    callback: Any = None,
+    mp_ctx: Any = None,
+    blas_cores: int | Literal["auto"] | None = "auto",
+    model: Model | None = None,
+    backend: str | None = None,
+    compile_kwargs: dict | None = None,
+    watchdog: bool | WatchdogPolicy = True,
+    **kwargs: Any,
+) -> Any:
+    """Draw samples as ``pm.sample`` does, and stop when a chain is doomed.
+
+    The draws of a run that is not stopped are bitwise those of ``pm.sample`` with the same
+    arguments. Every argument but the last means what it means there.
+
+    Parameters
+    ----------
+    draws, tune, chains, cores, random_seed, progressbar, progressbar_theme, quiet, step, \
+var_names, nuts_sampler, initvals, init, jitter_max_retries, n_init, trace, \
+discard_tuned_samples, compute_convergence_checks, keep_warning_stat, return_inferencedata, \
+idata_kwargs, nuts_sampler_kwargs, callback, mp_ctx, blas_cores, model, backend, compile_kwargs, \
+**kwargs
+        See :func:`pymc.sample`.
+    watchdog : bool or WatchdogPolicy
+        True for the default policy, False for plain ``pm.sample``.
+
+    Returns
+    -------
+    DataTree, MultiTrace or ZarrTrace
+        What ``pm.sample`` returns. A DataTree has the group ``watchdog`` besides.
+
+    Raises
+    ------
+    SamplingAborted
+        If a limit of the policy was reached, a starting point could not be found, an exception was
+        raised while sampling, or a worker process hung or died. It holds every draw taken.
+    TypeError
+        If ``watchdog`` is neither a bool nor a policy.
+
+    Notes
+    -----
+    PyMC's own samplers and nutpie are stopped while they run. NumPyro and BlackJAX give no sign
+    before they are done: their starting points are checked first, and the verdict on the result
+    comes before it is handed back, but such a run cannot be stopped half-way.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> from pymc_safetrunc.watchdog import sample
+    >>> with pm.Model():
+    ...     x = pm.Normal("x")
+    ...     idata = sample(20, tune=20, chains=1, quiet=True, compute_convergence_checks=False)
+    >>> int(idata["watchdog"]["divergent"].sum())
+    0
+    """
+    arguments = {
+        name: value for name, value in locals().items() if name not in ("watchdog", "kwargs")
+    }
+    if watchdog is False:
+        return pm.sample(**arguments, **kwargs)
+    policy = WatchdogPolicy() if watchdog is True else watchdog
+    if not isinstance(policy, WatchdogPolicy):
+        raise TypeError(f"sample(watchdog={watchdog!r}): give True, False or a WatchdogPolicy.")
+    try:
+        return _sample(arguments, kwargs, policy)
+    except SamplingAborted as error:
+        if policy.on_abort == "raise" or error.idata is None:
+            raise
+        warnings.warn(str(error), UserWarning, stacklevel=2)
+        return error.idata
+
+
+def _sample(arguments: dict[str, Any], kwargs: dict[str, Any], policy: WatchdogPolicy) -> Any:
+    plain = dict(arguments)
+    arguments = dict(arguments, model=modelcontext(arguments["model"]))
+    if not arguments["model"].free_RVs:
+        raise SamplingError(
+            "Cannot sample from the model, since the model does not contain any free variables."
+        )
+    if isinstance(arguments["trace"], list):
+        raise ValueError("Please use `var_names` keyword argument for partial traces.")
+    nuts_sampler_kwargs = arguments.pop("nuts_sampler_kwargs")
+    arguments_deprecated = nuts_sampler_kwargs is not None
+    step_kwargs = _step_kwargs(nuts_sampler_kwargs, kwargs)
+    request = Request.from_arguments({**arguments, "step_kwargs": step_kwargs}, policy)
+    sampler = pick_sampler(request)
+    if sampler in ("pymc", "nutpie"):
+        _warn_as_pymc(request, arguments_deprecated)
+    if sampler == "pymc":
+        return pymc_samplers.run(request)
+    if sampler not in ("nutpie", "numpyro", "blackjax") or _is_refused(request, sampler):
+        return pm.sample(**plain, **kwargs)  # which says what is wrong
+    if sampler == "nutpie":
+        _warn_what_is_ignored(request, sampler)
+        return nutpie.run(request)
+    from pymc_safetrunc.watchdog import jax
+
+    return jax.run(request, {**plain, **kwargs})
+
+
+def _is_refused(request: Request, sampler: str) -> bool:
+    """Say whether ``pm.sample`` refuses these arguments together with an external sampler."""
+    return (
+        not request.return_inferencedata
+        or request.trace is not None
+        or request.callback is not None
+        or not set(request.step_kwargs) <= {"nuts"}
+        or (sampler == "nutpie" and not isinstance(request.initvals, dict | None))
+    )
+
+
+def _warn_what_is_ignored(request: Request, sampler: str) -> None:
+    if request.assigned[0]:
+        warnings.warn(
+            f"The provided NUTS `step` is ignored by `nuts_sampler={sampler!r}`; pass "
+            "`nuts_sampler='pymc'` to use it.",
+            UserWarning,
+            stacklevel=4,
+        )
+    if request.init != "auto":
+        warnings.warn(
+            f"`init={request.init!r}` is ignored by `nuts_sampler={sampler!r}`; the external "
+            "sampler uses its own initialization.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _step_kwargs(nuts_sampler_kwargs: dict | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Gather the arguments of the step methods, leaving the caller's dicts alone."""
+    gathered = {
+        name: dict(value) if isinstance(value, dict) else value for name, value in kwargs.items()
+    }
+    if nuts_sampler_kwargs is not None:
+        if "nuts" in gathered:
+            raise ValueError(
+                "Cannot pass both `nuts_sampler_kwargs` and `nuts=`. Use `nuts=` only."
+            )
+        gathered["nuts"] = dict(nuts_sampler_kwargs)
+    if "target_accept" in gathered:
+        nuts = gathered.setdefault("nuts", {})
+        if "target_accept" in nuts:
+            raise ValueError(
+                "`target_accept` was defined twice. Please specify it either as a direct keyword "
+                "argument or in the `nuts` kwarg."
+            )
+        nuts["target_accept"] = gathered.pop("target_accept")
+    return gathered
+
+
+def _warn_as_pymc(request: Request, nuts_sampler_kwargs_given: bool) -> None:
+    if nuts_sampler_kwargs_given:
+        warnings.warn(
+            "`nuts_sampler_kwargs` is deprecated. Pass NUTS keyword arguments via the "
+            "`nuts={...}` argument.",
+            FutureWarning,
+            stacklevel=4,
+        )
+    if not request.quiet and request.draws == 0:
+        sampling_log.warning("Tuning was enabled throughout the whole trace.")
+    elif not request.quiet and request.draws < 100:
+        sampling_log.warning(
+            f"Only {request.draws} samples per chain. Reliable r-hat and ESS diagnostics require "
+            "longer chains for accurate estimate."
+        )
+    if not request.return_inferencedata:
+        warnings.warn(
+            "`return_inferencedata=False` is deprecated and will be removed in a future release "
+            "of PyMC. Use the default `return_inferencedata=True`.",
+            FutureWarning,
+            stacklevel=4,
+        )
+        if not request.discard_tuned_samples:
+            warnings.warn(
+                "Tuning samples will be included in the returned `MultiTrace` object, which can "
+                "lead to complications in your downstream analysis.",
+                UserWarning,
+                stacklevel=4,
+            )

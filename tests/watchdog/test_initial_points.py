@@ -1,0 +1,77 @@
+"""Starting points: bounded tries, an untouched random stream, and a diagnosis at the end."""
+
+import logging
+
+import numpy as np
+import pymc as pm
+import pytest
+
+from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_the_doomed_model_is_stopped_before_the_first_transition(cores, doomed, settings):
+    with doomed, pytest.raises(SamplingAborted) as caught:
+        sample(nuts_sampler="pymc", **settings | {"cores": cores})
+    report = caught.value.report
+    assert (report.phase, report.draw, report.cause) == ("initial point", 0, "gradient-at-state")
+    assert set(report.point) == {"s_log__", "V_interval__"}
+    assert "100 starting points tried" in str(report)
+    assert len(str(caught.value).splitlines()) <= 24  # a screen
+    assert (caught.value.chains, caught.value.idata) == ({}, None)
+
+
+def test_a_log_density_that_is_never_finite_is_given_up(settings):
+    with pm.Model():
+        x = pm.Normal("x")
+        pm.Potential("p", pm.math.log(-pm.math.exp(x)))
+        with pytest.raises(SamplingAborted) as caught:
+            sample(nuts_sampler="pymc", watchdog=WatchdogPolicy(max_init_attempts=15), **settings)
+    assert caught.value.report.cause == "logp-at-state"
+    assert "15 starting points tried" in str(caught.value)
+
+
+def test_on_abort_return_raises_when_there_is_no_draw(doomed, settings):
+    with doomed, pytest.raises(SamplingAborted):
+        sample(nuts_sampler="pymc", watchdog=WatchdogPolicy(on_abort="return"), **settings)
+
+
+def test_a_warning_after_ten_tries(doomed, settings, caplog):
+    with (
+        doomed,
+        caplog.at_level(logging.WARNING, "pymc_safetrunc"),
+        pytest.raises(SamplingAborted),
+    ):
+        sample(nuts_sampler="pymc", **settings | {"quiet": False})
+    assert "10 starting points of chain 0 were not usable" in caplog.text
+
+
+def test_a_step_that_needs_no_gradient_asks_for_none(doomed, settings):
+    with doomed:
+        idata = sample(step=pm.Metropolis(), **settings)
+    assert np.isfinite(idata.posterior.s).all()
+
+
+def test_a_good_point_is_found_where_jitter_finds_one(settings):
+    with pm.Model():
+        x = pm.Normal("x", initval=0.0)
+        # the gradient of sqrt(max(x - 0.5, 0)) is NaN or infinite unless x > 0.5
+        pm.Potential("p", pm.math.sqrt(pm.math.maximum(x - 0.5, 0)))
+        idata = sample(
+            nuts_sampler="pymc",
+            watchdog=WatchdogPolicy(max_nonfinite_tuning=None, max_nonfinite=None),
+            **settings,
+        )
+    assert idata.posterior.sizes["draw"] == settings["draws"]
+
+
+def test_points_the_caller_fixed_are_not_moved(doomed, settings):
+    with doomed, pytest.raises(SamplingAborted) as caught:
+        sample(
+            nuts_sampler="pymc",
+            init="adapt_diag",
+            initvals={"s": 2.0, "V": 1.0},
+            **settings,
+        )
+    assert "1 starting point tried" in str(caught.value)
+    assert caught.value.report.point["s_log__"] == pytest.approx(np.log(2.0))

@@ -1,0 +1,302 @@
+"""`sample` with PyMC's own samplers: every fault ends in time, and no draw is lost."""
+
+import concurrent.futures
+import multiprocessing
+import pickle
+import time
+
+import numpy as np
+import pymc as pm
+import pytest
+
+from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
+from pymc_safetrunc.watchdog.counter import NONFINITE, Cause
+from tests.watchdog.faults import FaultyMetropolis, SickNUTS, faulty, sick
+
+# What a run may take beyond the policy's own bound (the issue's figure).
+GRACE = 2.0
+INITS = ["auto", "adapt_diag", "jitter+adapt_full"]
+
+
+def same(left, right):
+    for name in left.posterior.data_vars:
+        np.testing.assert_array_equal(left.posterior[name], right.posterior[name])
+
+
+@pytest.mark.parametrize("init", INITS)
+@pytest.mark.filterwarnings("ignore:QuadPotentialFullAdapt is an experimental feature")
+def test_draws_are_those_of_pm_sample_for_each_init(init, healthy, settings):
+    with healthy:
+        plain = pm.sample(nuts_sampler="pymc", init=init, **settings)
+        one = sample(nuts_sampler="pymc", init=init, **settings)
+        two = sample(nuts_sampler="pymc", init=init, **settings | {"cores": 2, "mp_ctx": "fork"})
+    same(plain, one)
+    same(plain, two)
+
+
+@pytest.mark.parametrize("start_method", ["forkserver", "spawn"])
+def test_draws_are_those_of_pm_sample_in_new_interpreters(start_method, healthy, settings):
+    with healthy:
+        plain = pm.sample(nuts_sampler="pymc", **settings)
+        several = settings | {"cores": 2, "mp_ctx": start_method}
+        same(plain, sample(nuts_sampler="pymc", **several))
+
+
+def test_mixed_steps_and_a_callback_are_those_of_pm_sample(settings):
+    seen = {"plain": [], "watched": []}
+    with pm.Model():
+        x = pm.Normal("x")
+        k = pm.Poisson("k", 3)
+        pm.Normal("y", x + k, observed=2.0)
+        plain = pm.sample(
+            callback=lambda trace, draw: seen["plain"].append(draw.draw_idx), **settings
+        )
+        watched = sample(
+            callback=lambda trace, draw: seen["watched"].append(draw.draw_idx), **settings
+        )
+    same(plain, watched)
+    assert seen["plain"] == seen["watched"]
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.filterwarnings("ignore:DEMetropolis should be used with more chains")
+def test_a_population_is_that_of_pm_sample(cores, healthy, settings):
+    several = settings | {"cores": cores, "chains": 3}
+    with healthy:
+        plain = pm.sample(step=pm.DEMetropolis(), **settings | {"chains": 3})
+        same(plain, sample(step=pm.DEMetropolis(), **several))
+
+
+def test_the_step_of_the_caller_is_given_back_unchanged(healthy, settings):
+    with healthy:
+        step = pm.Metropolis()
+        sample(step=step, **settings)
+    assert type(step) is pm.Metropolis
+    assert "_watchdog" not in vars(step)
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("cause", [Cause.LOGP_NAN, Cause.ENERGY_ERROR])
+@pytest.mark.parametrize("tune", [0, 20])
+def test_every_draw_before_the_stop_is_kept(cause, cores, tune, healthy, settings, no_child_left):
+    policy = WatchdogPolicy(max_nonfinite=3, max_divergent=5)
+    with healthy:
+        undisturbed = pm.sample(
+            step=pm.NUTS(), discard_tuned_samples=False, **settings | {"tune": tune}
+        )
+        with pytest.raises(SamplingAborted) as caught:
+            sample(
+                step=sick(SickNUTS(), cause, 24),
+                watchdog=policy,
+                **settings | {"tune": tune, "draws": 500, "cores": cores},
+            )
+    error = caught.value
+    limit = 3 if cause in NONFINITE else 5
+    assert (error.report.cause, error.report.draw) == (cause, 24 + limit)
+    stopped = error.report.chain
+    tree = error.chains[stopped]
+    assert tree.posterior.sizes["draw"] == 24 + limit - tune
+    assert list(tree.posterior.chain.values) == [stopped]
+    for chain, kept in error.chains.items():
+        groups = [name for name in ("warmup_posterior", "posterior") if name in kept.children]
+        drawn = np.concatenate([kept[name].x.values[0] for name in groups])[:24]
+        groups = [name for name in ("warmup_posterior", "posterior") if name in undisturbed]
+        truth = np.concatenate([undisturbed[name].x.values[chain] for name in groups])
+        np.testing.assert_array_equal(drawn, truth[: len(drawn)])
+    # the other chain may still be tuning, and then has no part in it
+    lengths = [draws for _, draws in error.report.kept.values() if draws]
+    assert error.idata.posterior.sizes["draw"] == min(lengths)
+    assert error.report.kept[stopped] == (tune, 24 + limit - tune)
+    group = error.idata["watchdog"]
+    assert group.attrs["aborted"] == 1
+    assert group.verdict.sel(chain=stopped) == cause
+    last = group.sel(chain=stopped).run_start.values.tolist().index(24)
+    assert group.run_length.sel(chain=stopped).values[last] == limit
+    assert group.run_cause.sel(chain=stopped).values[last] == cause
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_density_that_turns_nan_beyond_some_value(cores, settings, no_child_left):
+    with pm.Model():
+        s = pm.HalfNormal("s", initval=2.5)
+        pm.Potential("cliff", pm.math.switch(s > 0.01, 0, np.nan) - 30 * pm.math.log(s))
+        with pytest.raises(SamplingAborted) as caught:
+            sample(nuts_sampler="pymc", **settings | {"draws": 5_000, "cores": cores})
+    report = caught.value.report
+    assert (report.cause, report.run_length) == (Cause.LOGP_NAN, 10)
+    assert np.exp(report.point["s_log__"]) < 0.01  # the proposal, not the state before it
+    assert report.diagnosis is not None
+    assert sum(report.kept[report.chain]) == report.draw
+
+
+@pytest.mark.parametrize("start_method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [("raise", "exception"), ("kill", "worker-died"), ("hang", "stalled")],
+)
+def test_a_fault_in_a_worker_ends_in_time(fault, cause, start_method, settings, no_child_left):
+    stall = 1.5
+    with pm.Model():
+        pm.Normal("x")
+        undisturbed = pm.sample(step=pm.Metropolis(), **settings | {"tune": 0})
+        step = faulty(FaultyMetropolis(), fault, faulty_from=20)
+        last = []
+        with pytest.raises(SamplingAborted) as caught:
+            sample(
+                step=step,
+                callback=lambda trace, draw: last.append(time.monotonic()),
+                watchdog=WatchdogPolicy(stall_seconds=stall if fault == "hang" else None),
+                **settings | {"tune": 0, "cores": 2, "mp_ctx": start_method, "draws": 1_000_000},
+            )
+        ended = time.monotonic()
+    error = caught.value
+    assert ended - last[-1] < GRACE + (stall if fault == "hang" else 0)
+    assert (error.report.cause, error.report.chain, error.report.draw) == (cause, 1, 20)
+    np.testing.assert_array_equal(
+        error.chains[1].posterior.x.values[0], undisturbed.posterior.x.values[1, :20]
+    )
+    if fault == "raise":
+        assert isinstance(error.__cause__, ArithmeticError)
+        assert "made for the test" in str(error)
+
+
+def test_an_exception_in_this_process_keeps_the_draws(settings):
+    with pm.Model():
+        pm.Normal("x")
+        step = faulty(FaultyMetropolis(), "raise", faulty_from=20)
+        with pytest.raises(SamplingAborted) as caught:
+            sample(step=step, **settings | {"tune": 0})
+    error = caught.value
+    assert isinstance(error.__cause__, ArithmeticError)
+    assert {chain: len(tree.posterior.draw) for chain, tree in error.chains.items()} == {
+        0: 25,
+        1: 20,
+    }
+
+
+@pytest.mark.parametrize("chains", [1, 2])
+def test_a_hang_with_one_core_is_ended_too(chains, settings, no_child_left):
+    with pm.Model():
+        pm.Normal("x")
+        step = faulty(FaultyMetropolis(), "hang", faulty_from=20, faulty_chain=chains - 1)
+        with pytest.raises(SamplingAborted) as caught:
+            sample(
+                step=step,
+                watchdog=WatchdogPolicy(stall_seconds=1.0),
+                **settings | {"chains": chains, "mp_ctx": "fork"},
+            )
+    assert caught.value.report.cause == "stalled"
+    assert caught.value.report.kept[chains - 1] == (20, 0)
+
+
+def test_a_slow_start_of_a_process_is_no_stall(healthy, settings):
+    # an interpreter and the import of PyMC take longer than this
+    with healthy:
+        sample(
+            step=pm.Metropolis(),
+            watchdog=WatchdogPolicy(stall_seconds=0.3),
+            **settings | {"mp_ctx": "spawn"},
+        )
+
+
+def test_stall_seconds_is_refused_where_it_cannot_be_honoured(healthy, settings):
+    with healthy, pytest.raises(ValueError, match="stall_seconds"):
+        sample(
+            step=pm.DEMetropolis(),
+            watchdog=WatchdogPolicy(stall_seconds=1.0),
+            **settings | {"chains": 3},
+        )
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_the_callers_own_error_comes_back_as_it_is(cores, healthy, settings, no_child_left):
+    def callback(trace, draw):
+        raise LookupError("mine")
+
+    with healthy, pytest.raises(LookupError, match="mine"):
+        sample(callback=callback, **settings | {"cores": cores})
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_an_interrupt_returns_what_is_there_and_keeps_the_rest(
+    cores, healthy, settings, no_child_left
+):
+    def callback(trace, draw):
+        if draw.chain == 0 and draw.draw_idx == 40:
+            raise KeyboardInterrupt
+
+    with healthy:
+        whole = pm.sample(nuts_sampler="pymc", **settings | {"draws": 200})
+        idata = sample(callback=callback, **settings | {"draws": 200, "cores": cores})
+    assert idata.posterior.sizes["draw"] >= 1
+    kept = idata["interrupted"]
+    assert kept["chain_0"].posterior.sizes["draw"] == 41 - 25
+    for chain in (0, 1):
+        drawn = kept[f"chain_{chain}"].posterior.x.values[0]
+        np.testing.assert_array_equal(drawn, whole.posterior.x.values[chain, : len(drawn)])
+
+
+def test_an_interrupt_while_tuning_keeps_the_tuning_draws(healthy, settings):
+    def callback(trace, draw):
+        if draw.draw_idx == 10:
+            raise KeyboardInterrupt
+
+    with healthy:
+        idata = sample(callback=callback, **settings)
+    assert idata.warmup_posterior.sizes["draw"] == 11
+
+
+def test_it_works_in_a_thread(healthy, settings):
+    def job(cores):
+        with healthy:
+            return sample(nuts_sampler="pymc", **settings | {"cores": cores, "mp_ctx": "spawn"})
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        one, two = pool.submit(job, 1).result(), pool.submit(job, 2).result()
+    same(one, two)
+
+
+def test_a_stop_works_in_a_thread(settings, no_child_left):
+    def job():
+        with pm.Model():
+            pm.Normal("x")
+            step = faulty(FaultyMetropolis(), "hang", faulty_from=20)
+            sample(
+                step=step,
+                watchdog=WatchdogPolicy(stall_seconds=1.0),
+                **settings | {"cores": 2, "mp_ctx": "spawn"},
+            )
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        error = pool.submit(job).exception()
+    assert isinstance(error, SamplingAborted)
+    assert error.report.cause == "stalled"
+
+
+def test_the_error_survives_a_pickle(healthy, settings):
+    with healthy, pytest.raises(SamplingAborted) as caught:
+        sample(step=sick(SickNUTS(), Cause.LOGP_NAN, 30), **settings | {"tune": 0, "draws": 99})
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    assert again.report.to_dict() == caught.value.report.to_dict()
+    same(again.idata, caught.value.idata)
+    assert set(again.chains) == {0}
+
+
+def test_return_gives_the_draws_with_one_warning(healthy, settings):
+    policy = WatchdogPolicy(on_abort="return")
+    with healthy, pytest.warns(UserWarning, match="logp|log-density") as caught:
+        idata = sample(
+            step=sick(SickNUTS(), Cause.LOGP_NAN, 30),
+            watchdog=policy,
+            **settings | {"tune": 0, "draws": 99},
+        )
+    assert len(caught) == 1
+    assert idata.posterior.sizes["draw"] == 40
+    assert idata["watchdog"].attrs["aborted"] == 1
+
+
+def test_no_child_is_left_after_a_healthy_run(healthy, settings):
+    with healthy:
+        sample(step=pm.Metropolis(), **settings | {"cores": 2, "mp_ctx": "fork"})
+    assert multiprocessing.active_children() == []
