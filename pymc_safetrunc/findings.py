@@ -244,10 +244,7 @@ class WatchdogReport:
             for name, value in self.point.items()
         )
         table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
-        if self.diagnosis is None:
-            found = ""
-        else:
-            found = self.diagnosis._repr_html_()
+        found = "" if self.diagnosis is None else self.diagnosis._repr_html_()
         rest = "".join(f"<p>{html.escape(line)}</p>" for line in (*self.advice, *self._kept()))
         return (
             f"<div><p><strong>{html.escape(self._where())}</strong></p>"
