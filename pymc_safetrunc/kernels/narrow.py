@@ -15,7 +15,7 @@ from math import factorial
 
 import numpy as np
 
-from pymc_safetrunc.kernels.jitable import kernel
+from pymc_safetrunc.kernels.jitable import series
 
 # With |u| <= 0.25 and q <= 0.25 (the caller's region) term 20 is below 1e-17 of the first.
 TERMS = 20
@@ -31,7 +31,7 @@ def _weights(k: int) -> np.ndarray:
 WEIGHT_0, WEIGHT_1, WEIGHT_2, WEIGHT_3, WEIGHT_4 = (_weights(k) for k in range(5))
 
 
-@kernel
+@series
 def narrow_moments(u, q):
     """N_0, N_1/N_0 and N_2/N_0, for |u| <= 0.25 and 0 <= q <= 0.25.
 
@@ -55,7 +55,7 @@ def narrow_moments(u, q):
     return float(n0), float(-0.5 * n1 / n0), float(0.25 * n2 / n0)
 
 
-@kernel
+@series
 def four_narrow_moments(u, q):
     """N_k/N_0 for k = 1, 2, 3, 4, for |u| <= 1 and 0 <= q <= 1."""
     y_even = 1.0

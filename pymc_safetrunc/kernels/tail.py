@@ -6,11 +6,11 @@ continued fraction). Going down in n adds positive numbers only: nothing cancels
 is. Going up would lose a^2 units.
 """
 
-from pymc_safetrunc.kernels.jitable import kernel
+from pymc_safetrunc.kernels.jitable import kernel, series
 from pymc_safetrunc.kernels.tail_table import OFFSET, PIECES, RATIO_2, RATIO_4
 
 
-@kernel
+@series
 def _ratio_from(table, a):
     """r_n(a), 0 <= a <= inf, from its table: one cache line of eight coefficients a piece."""
     w = 1.0 / (a + OFFSET)
