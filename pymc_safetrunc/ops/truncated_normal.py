@@ -93,11 +93,12 @@ class LogDensity(KernelOp):
         (cotangent,) = cotangents
         s = distance(x, anchor, sigma)
         kappa = distance(anchor, mu, sigma)
-        # divided by `distance`: 1/sigma may overflow, and is 0 * inf where x is mu
         return [
+            # by `distance` twice: 1/sigma may overflow, and is 0 * inf where x is mu
             -cotangent * distance(distance(x, mu, sigma), 0, sigma),
-            cotangent * distance(s, 0, sigma),
-            cotangent * distance(s * (2 * kappa + s), 0, sigma),
+            # plain divisions, which leave a sum over observations where sigma is a scalar
+            cotangent * s / sigma,
+            cotangent * (s * (2 * kappa + s)) / sigma,
             DisconnectedType()(),
             -cotangent,
         ]
