@@ -13,7 +13,7 @@ from benchmarks.timing import alternate
 SIZE = 100_000
 # What varies by observation, and the largest ratio to PyMC's time that is allowed.
 CASES = {
-    "vector mu, one bound": 0.8,
+    "vector mu, one bound": 0.6,
     "vector mu, two bounds": 0.6,
     "vector mu, bounds inferred": 0.6,
     "vector lower bound": 0.8,
