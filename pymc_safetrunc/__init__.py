@@ -1,4 +1,4 @@
-"""Truncated distributions for PyMC that are exact to the last digits, with exact gradients."""
+"""Exact truncated distributions for PyMC, and a watchdog that stops doomed sampling."""
 
 from importlib import import_module, metadata
 from typing import Any
@@ -34,7 +34,18 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(_HOME[name])
+    try:
+        module = import_module(_HOME[name])
+    except ImportError as error:
+        if (error.name or "").split(".")[0] not in ("pymc", "pytensor"):
+            raise
+        installed = ", ".join(f"{p} {metadata.version(p)}" for p in ("pymc", "pytensor"))
+        wanted = [r for r in metadata.requires("pymc-safetrunc") or () if r.startswith("py")]
+        raise ImportError(
+            f"pymc_safetrunc.{name} needs {' and '.join(wanted)}; installed are {installed}: "
+            f"{error}. Install those versions, or a pymc-safetrunc for the installed ones.",
+            name=error.name,
+        ) from error
     value = module if _HOME[name] == f"{__name__}.{name}" else getattr(module, name)
     globals()[name] = value
     return value

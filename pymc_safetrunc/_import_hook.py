@@ -3,6 +3,7 @@
 import sys
 from importlib import import_module
 from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder
 
 
 class _ImportAfter(MetaPathFinder):
@@ -16,15 +17,10 @@ class _ImportAfter(MetaPathFinder):
         self.module = module
 
     def find_spec(self, fullname, path=None, target=None):
-        """Find the trigger as the other finders do, and prolong its execution."""
+        """Find the trigger on the path, and prolong its execution."""
         if fullname != self.trigger:
             return None
-        specs = (
-            finder.find_spec(fullname, path, target)
-            for finder in sys.meta_path
-            if finder is not self
-        )
-        spec = next((spec for spec in specs if spec is not None), None)
+        spec = PathFinder.find_spec(fullname, path, target)
         if spec is None or spec.loader is None:
             return spec
         execute = spec.loader.exec_module

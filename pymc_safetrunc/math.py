@@ -103,7 +103,8 @@ def truncated_normal_logpdf(x, mu, sigma, lower, upper) -> TensorVariable:
     Returns
     -------
     TensorVariable
-        Of the arguments' joint shape. NaN where the parameters are not legal.
+        Of the arguments' joint shape. NaN where the parameters are not legal and x is not beyond a
+        bound.
 
     Notes
     -----
@@ -150,9 +151,9 @@ def truncated_normal_logcdf(x, mu, sigma, lower, upper) -> TensorVariable:
     -0.00568422124
     """
     (x, mu, sigma, lower, upper), dtype = _arguments(x, mu, sigma, lower, upper)
-    log_below, log_above, known = _log_tails(x, mu, sigma, lower, upper)
+    log_below, log_above, known, legal = _log_tails(x, mu, sigma, lower, upper)
     inside = pt.switch(log_below < log_above, log_below, _log1mexp(log_above))
-    return pt.switch(known, inside, _beyond(x, lower, upper, -np.inf, 0.0)).astype(dtype)
+    return pt.switch(known, inside, _beyond(x, lower, upper, legal, -np.inf, 0.0)).astype(dtype)
 
 
 def truncated_normal_logsf(x, mu, sigma, lower, upper) -> TensorVariable:
@@ -178,9 +179,9 @@ def truncated_normal_logsf(x, mu, sigma, lower, upper) -> TensorVariable:
     -5.172901910561
     """
     (x, mu, sigma, lower, upper), dtype = _arguments(x, mu, sigma, lower, upper)
-    log_below, log_above, known = _log_tails(x, mu, sigma, lower, upper)
+    log_below, log_above, known, legal = _log_tails(x, mu, sigma, lower, upper)
     inside = pt.switch(log_above < log_below, log_above, _log1mexp(log_below))
-    return pt.switch(known, inside, _beyond(x, lower, upper, 0.0, -np.inf)).astype(dtype)
+    return pt.switch(known, inside, _beyond(x, lower, upper, legal, 0.0, -np.inf)).astype(dtype)
 
 
 def truncated_normal_icdf(q, mu, sigma, lower, upper) -> TensorVariable:
@@ -281,7 +282,7 @@ def _arguments(*values) -> tuple[list[TensorVariable], str]:
 
 
 def _log_tails(x, mu, sigma, lower, upper):
-    """Log mass of [lower, x] and of [x, upper] in that of [lower, upper], and where they exist.
+    """Log mass of [lower, x] and [x, upper] in that of [lower, upper], where they exist, are legal.
 
     Each is a difference of log masses, corrected by the densities' ratio at the two anchors. The
     smaller of the two has all its digits; the other's digits are in log1p(-exp(smaller)).
@@ -297,7 +298,7 @@ def _log_tails(x, mu, sigma, lower, upper):
         step = _distance(part[0], whole[0], sigma)
         return part[1] - whole[1] - step * (kappa + 0.5 * step)
 
-    return log_share(below), log_share(above), known
+    return log_share(below), log_share(above), known, pt.invert(pt.isnan(whole[1]))
 
 
 def _log1mexp(x):
@@ -309,6 +310,7 @@ def _log1mexp(x):
 _LEAST_LARGER_TAIL = np.float64(0.5)
 
 
-def _beyond(x, lower, upper, at_lower, at_upper):
-    """The value at and beyond the bounds; NaN where x or a parameter is."""
-    return pt.switch(x <= lower, at_lower, pt.switch(x >= upper, at_upper, np.nan))
+def _beyond(x, lower, upper, legal, at_lower, at_upper):
+    """The value at and beyond the bounds; NaN where x is or the parameters are not legal."""
+    value = pt.switch(x <= lower, at_lower, pt.switch(x >= upper, at_upper, np.nan))
+    return pt.switch(legal, value, np.nan)

@@ -210,3 +210,28 @@ def test_mean_far_in_a_tail_keeps_its_distance():
     assert got == lower + 1e-16 or got == lower
     relative = pst.math.truncated_normal_mean(-lower, sigma, 0.0, INF).eval()
     assert relative == pytest.approx(1e-16 * (1 - 2e-16), rel=4e-16)
+
+
+@pytest.mark.parametrize("linker", IEEE_LINKERS)
+def test_quantile_at_any_scale(linker):
+    """The law is a scale family: sigma times the quantile of the standard law."""
+    variables = [pt.dvector() for _ in range(5)]
+    quantile = compiled(variables, pst.math.truncated_normal_icdf(*variables), linker)
+    q = np.array([1e-12, 0.3, 0.5, 0.9])
+    for lower, upper in ((-INF, INF), (0.0, INF), (-1.0, 2.0), (40.0, 41.0)):
+        zeros = np.zeros_like(q)
+        standard = quantile(q, zeros, zeros + 1, zeros + lower, zeros + upper)
+        for sigma in (1e-300, 1e-170, 1e-155, 1e155, 1e300):
+            bounds = [zeros + sigma * bound for bound in (lower, upper)]
+            got = quantile(q, zeros, zeros + sigma, *bounds)
+            # sigma * bound is rounded, which in a tail is worth |a| roundings of the distance
+            np.testing.assert_allclose(got, sigma * standard, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "parameters", [(0.0, -1.0, 0.0, 1.0), (0.0, 1.0, 1.0, 0.0), (NAN, 1, 0, 1)]
+)
+def test_log_tails_of_illegal_parameters_are_nan(parameters):
+    for function in (pst.math.truncated_normal_logcdf, pst.math.truncated_normal_logsf):
+        for x in (-5.0, 0.5, 5.0):
+            assert math.isnan(function(x, *parameters).eval())

@@ -69,9 +69,10 @@ def _choose(has_lower, has_upper, between, above_lower, below_upper, unbounded):
     return pt.switch(has_lower, with_lower, without_lower)
 
 
-def interior_point(point, lower, upper):
-    """Move a point strictly inside the bounds, where a float lies between them at all."""
-    eps, tiny = np.finfo("float64").eps, np.finfo("float64").smallest_normal
+def interior_point(point, lower, upper, dtype):
+    """Move a point strictly inside the bounds, where a float of the dtype lies between them."""
+    eps, tiny = np.finfo(dtype).eps, np.finfo(dtype).smallest_normal
+    point, lower, upper = (v.astype(dtype) for v in (point, lower, upper))
     lowest = pt.switch(pt.isfinite(lower), lower + pt.maximum(abs(lower) * eps, tiny), lower)
     highest = pt.switch(pt.isfinite(upper), upper - pt.maximum(abs(upper) * eps, tiny), upper)
     middle = lower / 2 + upper / 2

@@ -10,6 +10,7 @@ from pymc.distributions.dist_math import (
     check_parameters,
 )
 from pymc.distributions.shape_utils import maybe_resize, rv_size_is_none
+from pytensor import config
 from pytensor.graph.basic import Constant
 
 from pymc_safetrunc._upstream import default_transform, distribution_mean
@@ -83,7 +84,7 @@ class TruncatedNormal(pm.TruncatedNormal):
     @classmethod
     def dist(cls, mu=0, sigma=None, *, tau=None, lower=None, upper=None, **kwargs):
         """Make an unnamed TruncatedNormal, as in `pymc.Distribution.dist`."""
-        _, sigma = get_tau_sigma(tau=tau, sigma=sigma)
+        _, sigma = get_tau_sigma(tau=as_float(tau), sigma=as_float(sigma))
         lower = as_argument(-np.inf if lower is None else lower)
         upper = as_argument(np.inf if upper is None else upper)
         refuse_empty_interval(lower, upper)
@@ -92,7 +93,9 @@ class TruncatedNormal(pm.TruncatedNormal):
 
     def support_point(rv, size, mu, sigma, lower, upper):  # noqa: D102
         mu, sigma, lower, upper = pt.broadcast_arrays(mu, sigma, lower, upper)
-        point = interior_point(truncated_normal_mean(mu, sigma, lower, upper), lower, upper)
+        point = interior_point(
+            truncated_normal_mean(mu, sigma, lower, upper), lower, upper, rv.dtype
+        )
         return point if rv_size_is_none(size) else pt.full(size, point)
 
     def logp(value, mu, sigma, lower, upper):  # noqa: D102
@@ -131,6 +134,14 @@ def truncated_normal_distribution_mean(op, rv, rng, size, mu, sigma, lower, uppe
 def truncated_normal_default_transform(op, rv):
     """Unconstrain by the bounds, whatever they turn out to be."""
     return SafeInterval(lambda rng, size, mu, sigma, lower, upper: (lower, upper))
+
+
+def as_float(value):
+    """Tensor of a number, of floatX where it is an integer; None stays None."""
+    if value is None:
+        return None
+    tensor = as_argument(value)
+    return tensor if tensor.dtype.startswith("float") else tensor.astype(config.floatX)
 
 
 def refuse_empty_interval(lower, upper):

@@ -1,6 +1,6 @@
 """Pure scalar mathematics: floats in, floats out.
 
 One Python source serves two paths. Called from Python a kernel is an ordinary function; called
-from code that Numba compiles it is compiled as it stands (``register_jitable``), without fastmath,
-so that no sum is reordered. The C twins are in ``kernels/c``; they read the same tables.
+from code that Numba compiles it is compiled as it stands, and no sum is reordered whatever
+PyTensor's fastmath setting. The C twins are in ``kernels/c``; they read the same tables.
 """

@@ -36,7 +36,7 @@ CONSTANTS = (
         ),
     ),
     (log_interval, ("HALF_LOG_2PI", "CENTRAL_WIDTH")),
-    (truncated_normal_quantile, ("MAX_STEPS", "SPLITTER")),
+    (truncated_normal_quantile, ("MAX_STEPS", "SPLITTER", "SMALLEST_SQUARED", "LARGEST_SQUARED")),
 )
 
 

@@ -12,7 +12,7 @@ from pymc_safetrunc.kernels.tail import tail_ratios
 from pymc_safetrunc.kernels.truncated_normal import density, normalizer
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
-# The tails of a wider interval around 0 add to less than 0.81, where log1p loses nothing.
+# The tails of a wider interval around 0 add to less than 0.75, where log1p loses nothing.
 CENTRAL_WIDTH = 0.7
 
 

@@ -26,7 +26,7 @@ INV_SQRT_2PI = 1.0 / SQRT_2PI
 
 # Region "narrow": delta = log of the densities' ratio at the bounds, d = width/sigma. Below, the
 # series; above, differences of tail functions, which lose 1/delta^2 (moments) or 1/d^3. At these
-# values they lose two digits (measured 2e-14 in units of the natural scale), and 18 terms of the
+# values they lose two digits (measured 2e-14 in units of the natural scale), and 20 terms of the
 # series suffice. The second-order quantities lose more, so their region is larger.
 NARROW_DELTA, NARROW_WIDTH = 0.5, 1.0
 NARROW_DELTA_2, NARROW_WIDTH_2 = 2.0, 2.0

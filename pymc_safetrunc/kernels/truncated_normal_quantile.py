@@ -16,6 +16,8 @@ from pymc_safetrunc.kernels.truncated_normal import UNDERFLOW, distance, law
 MAX_STEPS = 100
 # 2^27 + 1 splits a double into two halves whose products are exact (Veltkamp 1968, Dekker 1971).
 SPLITTER = 134217729.0
+# Between these sigma squared, times the square of a distance in sigmas, stays in range.
+SMALLEST_SQUARED, LARGEST_SQUARED = 1e-140, 1e140
 
 
 @kernel
@@ -107,21 +109,9 @@ def beside_bound(x, bound, distance_at_constant_density, rising):
 
 
 @kernel
-def quantile(q, mu, sigma, lower, upper):
-    """The x with P(X <= x) = q, always inside the bounds; NaN for q outside [0, 1].
-
-    Measured error
-        in units of max(ulp(x), eps sd): see benchmarks/RESULTS.md (6,120 stored mpmath results).
-    """
-    anchor, log_mass, mean_step, _, at_lower, at_upper, whole = law(mu, sigma, lower, upper)
-    if math.isnan(log_mass) or not 0.0 <= q <= 1.0:
-        return math.nan
-    if q == 0.0:
-        return lower
-    if q == 1.0:
-        return upper
-    if log_mass == math.inf:  # the near bound is out of reach: all mass is at it
-        return min(max(mu, lower), upper)
+def solve(q, mu, sigma, lower, upper):
+    """`quantile` for 0 < q < 1, legal parameters and a sigma whose square is in range."""
+    anchor, _, mean_step, _, at_lower, at_upper, whole = law(mu, sigma, lower, upper)
     low, high = lower, upper
     x = start_of(q, mu, sigma, lower, upper)
     if q <= 0.5:
@@ -168,3 +158,27 @@ def quantile(q, mu, sigma, lower, upper):
             break
         x = following
     return min(max(x, lower), upper)
+
+
+@kernel
+def quantile(q, mu, sigma, lower, upper):
+    """The x with P(X <= x) = q, always inside the bounds; NaN for q outside [0, 1].
+
+    Measured error
+        in units of max(ulp(x), eps sd): see benchmarks/RESULTS.md (6,120 stored mpmath results).
+    """
+    anchor, log_mass, _, _, _, _, _ = law(mu, sigma, lower, upper)
+    if math.isnan(log_mass) or not 0.0 <= q <= 1.0:
+        return math.nan
+    if q == 0.0:
+        return lower
+    if q == 1.0:
+        return upper
+    if log_mass == math.inf:  # the near bound is out of reach: all mass is at it
+        return min(max(mu, lower), upper)
+    if SMALLEST_SQUARED < sigma < LARGEST_SQUARED:
+        return solve(q, mu, sigma, lower, upper)
+    # elsewhere in sigmas from the anchor
+    mean = distance(mu, anchor, sigma)
+    low, high = distance(lower, anchor, sigma), distance(upper, anchor, sigma)
+    return min(max(anchor + sigma * solve(q, mean, 1.0, low, high), lower), upper)

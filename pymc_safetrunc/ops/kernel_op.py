@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar
 
+import numpy as np
 from pytensor.link.numba.dispatch.basic import numba_njit
 from pytensor.link.numba.dispatch.scalar import register_scalar_funcify, scalar_op_cache_key
 from pytensor.scalar.basic import ScalarOp, float64
@@ -25,8 +26,9 @@ class KernelOp(ScalarOp):
         return [float64] * self.nout
 
     def impl(self, *inputs):
-        """Evaluate in Python."""
-        return type(self).kernel(*(float(x) for x in inputs))
+        """Evaluate in Python, where a division by zero is inf or NaN as on the other paths."""
+        with np.errstate(all="ignore"):
+            return type(self).kernel(*(np.float64(x) for x in inputs))
 
     def c_support_code(self, **kwargs):
         """Return the C text of the kernels."""

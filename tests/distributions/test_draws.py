@@ -19,6 +19,7 @@ import pymc_safetrunc as pst
 from pymc_safetrunc.kernels.truncated_normal_draw import FLAT, draw
 from pymc_safetrunc.kernels.truncated_normal_draw_array import draw_array
 from pymc_safetrunc.ops.truncated_normal_rv import safe_truncated_normal
+from tests import optional
 
 inf = np.inf
 
@@ -109,10 +110,7 @@ def compiled(outputs, mode, inputs=(), **kwargs):
 @pytest.fixture(scope="module", params=MODES)
 def mode(request):
     if request.param == "JAX":
-        pytest.importorskip("jax")
-        from pymc_safetrunc.backends.jax import random
-
-        random.register()
+        optional.require("jax")
     return request.param
 
 
@@ -302,7 +300,7 @@ def test_float32_model():
 
 def test_jax_without_float64():
     """Everything in float32 then: 23 bits of uniform, which 20,000 draws cannot tell."""
-    jax = pytest.importorskip("jax")
+    jax = optional.require("jax")
     from pymc_safetrunc.backends.jax import random
 
     parameters = [column.astype("float32") for column in (MU, SIGMA, LOWER, UPPER)]
@@ -317,7 +315,7 @@ def test_jax_without_float64():
 
 @pytest.mark.parametrize("law", [(-1e300, 1, 0, inf), (0, 1.7e308, -inf, inf), (1e300, 1, 0, 1)])
 def test_jax_at_extreme_parameters(law):
-    jax = pytest.importorskip("jax")
+    jax = optional.require("jax")
     from pymc_safetrunc.backends.jax import random
 
     with jax.enable_x64(True):

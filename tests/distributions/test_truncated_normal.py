@@ -202,11 +202,16 @@ def test_values_outside_and_nan():
     assert np.isfinite(got[3])
 
 
-def test_tau_is_a_precision():
-    by_tau = pst.TruncatedNormal.dist(1, tau=4.0, lower=0)
-    by_sigma = pst.TruncatedNormal.dist(1, 0.5, lower=0)
+@pytest.mark.parametrize("tau", [3, 2.0, 5, 0.3])
+def test_tau_is_a_precision(tau):
+    """Python numbers too: PyTensor would take the root of a small integer in float32."""
+    by_tau = pst.TruncatedNormal.dist(1, tau=tau, lower=0)
+    by_sigma = pst.TruncatedNormal.dist(1, sigma=np.float64(tau) ** -0.5, lower=0)
     values = [pm.logp(rv, 0.7).eval() for rv in (by_tau, by_sigma)]
-    assert values[0] == pytest.approx(values[1], rel=1e-15)
+    np.testing.assert_allclose(*values, rtol=1e-15)
+
+
+def test_tau_and_sigma_exclude_each_other():
     with pytest.raises(ValueError, match="both tau and sigma"):
         pst.TruncatedNormal.dist(1, sigma=1.0, tau=4.0)
 
@@ -264,10 +269,19 @@ def test_prior_predictive():
 
 
 def test_single_precision_support_point_is_inside():
-    with pytensor.config.change_flags(floatX="float32"):
-        rv = pst.TruncatedNormal.dist(0, 1, lower=1000, upper=INF)
-        point = pm.distributions.distribution.support_point(rv).eval()
-    assert point > 1000
+    """At 1e4 the mean rounds to the bound in float32."""
+    with pytensor.config.change_flags(floatX="float32"), pm.Model() as model:
+        pst.TruncatedNormal("x", 0, 1, lower=1e4)
+        start = model.initial_point()
+    assert np.isfinite(start["x_interval__"])
+
+
+def test_illegal_constants_say_so_and_nothing_else(caplog):
+    """Constants are folded by the Python path, where a division by zero must not raise."""
+    for mode in (None, "FAST_COMPILE"):
+        with pytest.raises(ParameterValueError):
+            pm.logp(pst.TruncatedNormal.dist(0.0, 0.0, lower=0.0), 1.0).eval(mode=mode)
+    assert caplog.text == ""
 
 
 def test_gradient_at_the_support_point_of_the_seed_model():

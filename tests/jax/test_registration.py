@@ -36,6 +36,11 @@ ORDERS = {
     ),
     "submodule of dispatch": "import pymc_safetrunc.ops, pytensor.link.jax.dispatch.basic"
     + EVALUATE,
+    "reloaded": """
+import importlib, pymc_safetrunc.ops
+importlib.reload(pymc_safetrunc.ops)
+"""
+    + EVALUATE,
     "looked up without being imported": """
 import importlib.util, pymc_safetrunc.ops
 assert importlib.util.find_spec("pytensor.link.jax.dispatch") is not None

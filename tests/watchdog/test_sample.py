@@ -10,6 +10,7 @@ import xarray as xr
 
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
+from tests import optional
 from tests.watchdog.faults import SickNUTS, sick
 
 
@@ -124,7 +125,7 @@ def test_the_group_survives_a_file(engine, aborted, tmp_path):
         options["consolidated"] = False  # zarr 3 warns of the other, which is nothing to us
         aborted.idata.to_zarr(path, **options)
     else:
-        pytest.importorskip("h5py")
+        optional.require("h5py")
         aborted.idata.to_netcdf(path, engine=engine)
     with xr.open_datatree(path, engine=engine, **options) as tree:
         group, original = tree["watchdog"].load(), aborted.idata["watchdog"]

@@ -15,7 +15,7 @@ def _sums(u, q, terms, weights):
 
 
 def narrow_moments(u, q):
-    """N_0, N_1/N_0 and N_2/N_0, for |u| <= 0.15 and 0 <= q <= 0.1225."""
+    """N_0, N_1/N_0 and N_2/N_0, for |u| <= 0.25 and 0 <= q <= 0.25."""
     weights = narrow.WEIGHT_0, narrow.WEIGHT_1, narrow.WEIGHT_2
     n0, n1, n2 = _sums(u, q, narrow.TERMS, weights)
     return n0, -0.5 * n1 / n0, 0.25 * n2 / n0

@@ -10,7 +10,12 @@ from jax import lax
 from pymc_safetrunc.backends.jax.log_interval import upper_tail
 from pymc_safetrunc.backends.jax.truncated_normal import distance, law
 from pymc_safetrunc.kernels.truncated_normal import UNDERFLOW
-from pymc_safetrunc.kernels.truncated_normal_quantile import MAX_STEPS, log_density_ratio
+from pymc_safetrunc.kernels.truncated_normal_quantile import (
+    LARGEST_SQUARED,
+    MAX_STEPS,
+    SMALLEST_SQUARED,
+    log_density_ratio,
+)
 
 
 def rough_normal_quantile(p):
@@ -51,6 +56,16 @@ def start_of(q, mu, sigma, lower, upper):
 def quantile(q, mu, sigma, lower, upper):
     """The x with P(X <= x) = q, always inside the bounds; NaN for q outside [0, 1]."""
     q, mu, sigma, lower, upper = jnp.broadcast_arrays(q, mu, sigma, lower, upper)
+    in_range = (sigma > SMALLEST_SQUARED) & (sigma < LARGEST_SQUARED)
+    anchor = jnp.where(in_range, 0.0, law(mu, sigma, lower, upper)[0])
+    unit = jnp.where(in_range, 1.0, sigma)
+    shifted = [jnp.where(in_range, v, distance(v, anchor, unit)) for v in (mu, lower, upper)]
+    x = solve(q, shifted[0], jnp.where(in_range, sigma, 1.0), *shifted[1:])
+    return jnp.where(in_range, x, jnp.clip(anchor + unit * x, lower, upper))
+
+
+def solve(q, mu, sigma, lower, upper):
+    """`quantile` for a sigma whose square is in range."""
     anchor, log_mass, mean_step, _, at_lower, at_upper, whole = law(mu, sigma, lower, upper)
     low_side = q <= 0.5
     tail = jnp.where(low_side, q, 1.0 - q)

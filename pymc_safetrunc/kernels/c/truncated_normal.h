@@ -2,6 +2,9 @@
    formulas and the regions. The tables and constants (SAFETRUNC_*) are written in front of this
    text from the Python ones by kernels/c_source.py. */
 
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
 #define SAFETRUNC_FUNCTION static __attribute__((unused, optimize("fp-contract=off")))
 
 SAFETRUNC_FUNCTION double safetrunc_ratio_from(const double table[][8], double a)
@@ -459,15 +462,11 @@ SAFETRUNC_FUNCTION double safetrunc_beside_bound(double x, double bound, double 
     return (rising ? linear < x : linear > x) ? linear : x;
 }
 
-SAFETRUNC_FUNCTION double safetrunc_quantile(double q, double mu, double sigma, double lower,
-                                             double upper)
+SAFETRUNC_FUNCTION double safetrunc_solve(double q, double mu, double sigma, double lower,
+                                          double upper)
 {
     double law[7], part[7];
     safetrunc_law(mu, sigma, lower, upper, law);
-    if (isnan(law[1]) || !(0.0 <= q && q <= 1.0)) return NAN;
-    if (q == 0.0) return lower;
-    if (q == 1.0) return upper;
-    if (law[1] == INFINITY) return mu < lower ? lower : (mu > upper ? upper : mu);
     double anchor = law[0], low = lower, high = upper, tail;
     double x = safetrunc_start_of(q, mu, sigma, lower, upper);
     if (q <= 0.5) {
@@ -511,5 +510,23 @@ SAFETRUNC_FUNCTION double safetrunc_quantile(double q, double mu, double sigma, 
         if (following == x) break;
         x = following;
     }
+    return x < lower ? lower : (x > upper ? upper : x);
+}
+
+SAFETRUNC_FUNCTION double safetrunc_quantile(double q, double mu, double sigma, double lower,
+                                             double upper)
+{
+    double law[7];
+    safetrunc_law(mu, sigma, lower, upper, law);
+    if (isnan(law[1]) || !(0.0 <= q && q <= 1.0)) return NAN;
+    if (q == 0.0) return lower;
+    if (q == 1.0) return upper;
+    if (law[1] == INFINITY) return mu < lower ? lower : (mu > upper ? upper : mu);
+    if (SAFETRUNC_SMALLEST_SQUARED < sigma && sigma < SAFETRUNC_LARGEST_SQUARED)
+        return safetrunc_solve(q, mu, sigma, lower, upper);
+    double x = law[0]
+               + sigma * safetrunc_solve(q, safetrunc_distance(mu, law[0], sigma), 1.0,
+                                         safetrunc_distance(lower, law[0], sigma),
+                                         safetrunc_distance(upper, law[0], sigma));
     return x < lower ? lower : (x > upper ? upper : x);
 }
