@@ -62,7 +62,7 @@ def to_standardised(covariates) -> np.ndarray:
     return matrix / UNIT
 
 
-def build(covariates, hours) -> pm.Model:
+def build(covariates, hours, distribution=pst.TruncatedNormal) -> pm.Model:
     """Hours, in thousands, on standardised covariates; truncated below at 0."""
     standardised = (covariates - covariates.mean(axis=0)) / covariates.std(axis=0)
     with pm.Model(coords={"covariate": COVARIATES}) as model:
@@ -70,7 +70,7 @@ def build(covariates, hours) -> pm.Model:
         slopes = pm.Normal("slopes", 0, PRIOR_SD, dims="covariate")
         sigma = pm.HalfNormal("sigma", PRIOR_SD)
         mu = intercept + standardised @ slopes
-        pst.TruncatedNormal("hours", mu, sigma, lower=0, observed=hours / UNIT)
+        distribution("hours", mu, sigma, lower=0, observed=hours / UNIT)
     return model
 
 
