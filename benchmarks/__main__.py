@@ -1,12 +1,16 @@
 """Run the benchmarks and print a table; `--write` also puts it into benchmarks/RESULTS.md.
 
 `python -m benchmarks [--write] [NAME ...]`: NAME is a module of this folder that has `run()`, which
-yields rows (what, figure, bound, note). A figure is met when it does not exceed its bound.
+yields rows (what, figure, bound, note). A figure is met when it does not exceed its bound; the exit
+code is 1 when one does.
 """
 
 import argparse
+import os
 import platform
 import re
+import sys
+from datetime import date
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -24,20 +28,37 @@ def names():
 
 def rows_of(name, console):
     table = Table("figure", "measured", "bound", "", title=name, title_justify="left")
-    rows = []
+    rows, all_met = [], True
     with console.status(f"benchmarks.{name}"):
         for what, figure, bound, note in import_module(f"benchmarks.{name}").run():
             rows.append((what, f"{figure:.3g}", f"{bound:.3g}", note))
-            style = "" if figure <= bound else "red"
-            table.add_row(*rows[-1], style=style)
+            met = figure <= bound
+            all_met &= met
+            table.add_row(*rows[-1], style="" if met else "red")
     console.print(table)
-    return rows
+    return rows, all_met
+
+
+def machine():
+    """What the figures were measured with."""
+    versions = ", ".join(f"{p} {metadata.version(p)}" for p in PACKAGES)
+    cores = f"{os.cpu_count()} cores, {platform.machine()}"
+    return f"{date.today()}, {cores}, Python {platform.python_version()}, {versions}"
 
 
 def section(name, rows):
     """One benchmark's part of RESULTS.md."""
     purpose = import_module(f"benchmarks.{name}").__doc__.strip()
-    lines = [f"## {name}", "", purpose, "", "| figure | measured | bound | |", "|---|--:|--:|---|"]
+    lines = [
+        f"## {name}",
+        "",
+        purpose,
+        "",
+        f"Measured {machine()}.",
+        "",
+        "| figure | measured | bound | |",
+    ]
+    lines.append("|---|--:|--:|---|")
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines)
 
@@ -57,14 +78,17 @@ def main():
     parser.add_argument("--write", action="store_true", help="write the tables to RESULTS.md")
     options = parser.parse_args()
     console = Console()
-    versions = ", ".join(f"{p} {metadata.version(p)}" for p in PACKAGES)
-    console.print(f"Python {platform.python_version()}, {versions}\n")
+    console.print(machine() + "\n")
     sections = {}
+    all_met = True
     for name in options.names or names():
-        sections[name] = section(name, rows_of(name, console))
+        rows, met = rows_of(name, console)
+        all_met &= met
+        sections[name] = section(name, rows)
         if options.write:
             write(sections)
+    return 0 if all_met else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
