@@ -26,10 +26,10 @@ demo: install
 	$(RUN) -m pymc_safetrunc demo
 
 test: install
-	$(RUN) -m pytest -n $(WORKERS) -m 'not soak'
+	$(RUN) -m pytest -n $(WORKERS) --dist loadscope -m 'not soak'
 
 soak: install
-	$(RUN) -m pytest -n $(WORKERS) -m soak
+	$(RUN) -m pytest -n $(WORKERS) --dist loadscope -m soak
 
 bench: install
 	$(RUN) -m benchmarks
