@@ -1,5 +1,7 @@
 """The demonstration runs, is right, and says so when it is not."""
 
+import re
+
 import numpy as np
 import pytest
 from rich.table import Table
@@ -8,7 +10,7 @@ from scipy.stats import norm, truncnorm
 
 from pymc_safetrunc import demo
 from pymc_safetrunc.__main__ import main
-from pymc_safetrunc.demo import hours_of_work, infinite_bound
+from pymc_safetrunc.demo import doomed_model, hours_of_work, infinite_bound
 from pymc_safetrunc.demo.comparison import Comparison, Shown
 from pymc_safetrunc.demo.scipy_regression import log_likelihood, maximum_likelihood
 
@@ -24,20 +26,33 @@ def test_quick_demo_agrees_and_fits_the_terminal(capsys, monkeypatch):
     assert main(["demo", "--quick"]) == demo.AGREE
     out, err = capsys.readouterr()
     assert err == ""
-    assert "…" not in out, "a column is too wide for 80 characters"
+    assert "…" not in out.replace("switch(…)", ""), "a column is too wide for 80 characters"
     # sigma and its standard error, as in test_maximum_likelihood_in_olsens_parametrisation
     assert "850.8" in out
     assert "43.8" in out
-    assert "All 41 comparisons" in out
+    # the doomed model's diagnosis names the variable and the data
+    assert "gradient by s_log__  [runtime-infinite-bound]" in out
+    assert "source      up" in out
+    # the draws kept of the chain that met the cliff
+    assert re.search(r"^ *\d \(stopped\) +\d+ +\d+ +4\.\d\d +yes$", out, re.MULTILINE)
+    kept = len(re.findall(r"^ *\d(?: \(stopped\))? +\d+ +\d+ +\S+ +yes$", out, re.MULTILINE))
+    assert f"All {47 + kept} comparisons" in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("found", [1.2, np.nan])
 def test_disagreement_is_said_and_fails(capsys, monkeypatch, found):
     wrong = Shown("", Table(), "", [Comparison("median V", found, 1.0, 0.1)])
     monkeypatch.setattr(infinite_bound, "run", lambda step, draws: [wrong])
-    monkeypatch.setattr(hours_of_work, "run", lambda step, draws: [])
+    for part in (hours_of_work, doomed_model):
+        monkeypatch.setattr(part, "run", lambda step, draws: [])
     assert main(["demo"]) == demo.DISAGREE
     assert f"median V: {found:g}, expected 1 within 0.1" in capsys.readouterr().out
+
+
+def test_a_healthy_model_in_place_of_the_doomed_one_is_an_error():
+    with pytest.raises(RuntimeError, match="to its end"):
+        doomed_model.abort(doomed_model.load_test(doomed_model.safe_square_root), draws=50)
 
 
 def test_missing_data_names_the_remedy(capsys, monkeypatch):

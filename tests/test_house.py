@@ -22,7 +22,7 @@ ALLOWED = {
     "distributions": MATHEMATICS,
     "dims": (*MATHEMATICS, "distributions"),
     "installation": (*MATHEMATICS, "distributions"),
-    "demo": ("distributions",),
+    "demo": ("distributions", "report"),
     # a finding shows itself: looked up when it is asked to
     "findings": ("report",),
     "report": ("findings",),

@@ -1,4 +1,4 @@
-"""The demonstration: an infinite bound beside its exact answer, then a regression on real data."""
+"""The demonstration: an infinite bound, a regression on real data, and the watchdog at work."""
 
 import argparse
 from importlib.util import find_spec
@@ -17,10 +17,11 @@ def add_command(commands) -> None:
     """Add `demo` to the command line."""
     parser = commands.add_parser(
         "demo",
-        help="sample a model with infinite bounds, and a truncated regression on real data",
+        help="infinite bounds, a truncated regression on real data, and the watchdog",
         description=(
             "Compare TruncatedNormal with exact answers and with an independent "
-            f"maximum-likelihood estimate. Exit code {AGREE}: everything agrees; {DISAGREE}: "
+            "maximum-likelihood estimate, and let the watchdog stop doomed models. "
+            f"Exit code {AGREE}: everything agrees; {DISAGREE}: "
             f"something does not; {NOT_INSTALLED}: the data are not installed."
         ),
     )
@@ -29,7 +30,7 @@ def add_command(commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show both parts and return the exit code."""
+    """Show all parts and return the exit code."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -43,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("Loading PyMC")
         # here, so that `--help` and a missing package answer at once
-        from pymc_safetrunc.demo import hours_of_work, infinite_bound
+        from pymc_safetrunc.demo import doomed_model, hours_of_work, infinite_bound
 
-        parts = (infinite_bound, hours_of_work)
+        parts = (infinite_bound, hours_of_work, doomed_model)
         progress.update(task, total=1 + sum(part.STEPS for part in parts))
 
         def step(description: str) -> None:

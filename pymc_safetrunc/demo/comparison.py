@@ -1,9 +1,10 @@
-"""What both parts of the demonstration share: a comparison, a table of several, and the sampler."""
+"""What the parts of the demonstration share: a comparison, a table of several, and the sampler."""
 
 from dataclasses import dataclass
 
 import pymc as pm
 from rich import box
+from rich.console import RenderableType
 from rich.table import Table
 from xarray import DataTree
 
@@ -37,10 +38,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Shown:
-    """A table with what stands over and under it, and the comparisons behind it."""
+    """A table or a text, what stands over and under it, and the comparisons behind it."""
 
     heading: str
-    table: Table
+    table: RenderableType
     note: str
     comparisons: list[Comparison]
 

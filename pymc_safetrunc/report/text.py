@@ -61,8 +61,8 @@ def finding_text(finding: Finding) -> str:
     return render(_finding(finding))
 
 
-def diagnosis_text(diagnosis: Diagnosis) -> str:
-    """Plain text of a diagnosis."""
+def diagnosis_text(diagnosis: Diagnosis, width: int = WIDTH) -> str:
+    """Plain text of a diagnosis, in lines of a width; code is never wrapped."""
     parts: list[RenderableType] = [Text(f"Diagnosis: {headline(diagnosis)}", style="bold")]
     shown: set[str] = set()
     for finding in diagnosis.findings:
@@ -70,7 +70,7 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         if finding.remedy:
             shown.add(finding.remedy)
     parts += [Text(f"Note: {printable(note)}", style="dim") for note in diagnosis.notes]
-    return render(Group(*parts))
+    return render(Group(*parts), width)
 
 
 def render(renderable: RenderableType, width: int = WIDTH) -> str:

@@ -27,7 +27,8 @@ def safe_class(name: str, call: str) -> str:
     return f"""\
 import pymc_safetrunc as pst
 
-{name} = pst.{name}  # same arguments: write it in place of pm.{name}
+# same arguments: write it in place of pm.{name}
+{name} = pst.{name}
 # {call}
 """
 

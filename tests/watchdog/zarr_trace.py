@@ -1,16 +1,16 @@
-"""ZarrTrace: PyMC 6.4 writes it with zarr < 3, so this needs an environment of its own."""
+"""ZarrTrace: PyMC 6.4 writes it with zarr < 3, so `make test-zarr2` runs this in its environment.
+
+The file's name keeps it out of every other test run.
+"""
 
 import numpy as np
 import pymc as pm
 import pytest
+import zarr
 
 from pymc_safetrunc.watchdog import SamplingAborted, sample
 from pymc_safetrunc.watchdog.counter import Cause
 from tests.watchdog.faults import SickNUTS, sick
-
-zarr = pytest.importorskip("zarr")
-if int(zarr.__version__.split(".")[0]) >= 3:
-    pytest.skip("PyMC's ZarrTrace needs zarr < 3", allow_module_level=True)
 
 
 @pytest.fixture
