@@ -34,8 +34,8 @@ def test_quick_demo_agrees_and_fits_the_terminal(capsys, monkeypatch):
     assert "gradient by s_log__  [runtime-infinite-bound]" in out
     assert "source      up" in out
     # the draws kept of the chain that met the cliff
-    assert re.search(r"^ *\d \(stopped\) +\d+ +\d+ +4\.\d\d +yes$", out, re.MULTILINE)
-    kept = len(re.findall(r"^ *\d(?: \(stopped\))? +\d+ +\d+ +\S+ +yes$", out, re.MULTILINE))
+    assert re.search(r"^ *\d \(stopped\) +\d+ +\d+ +4\.\d\d +yes *$", out, re.MULTILINE)
+    kept = len(re.findall(r"^ *\d(?: \(stopped\))? +\d+ +\d+ +\S+ +yes *$", out, re.MULTILINE))
     assert f"All {47 + kept} comparisons" in out
     assert max(map(len, out.splitlines())) <= 80
 
