@@ -146,9 +146,9 @@ def test_blocks_give_what_one_piece_gives(monkeypatch):
         b = pm.Normal("b", initval=1.0)
         pm.Potential("p", pt.log(b * x).sum())
     whole = diagnose(model=model).findings
-    from pymc_safetrunc.diagnosis import evaluation
+    from pymc_safetrunc.diagnosis import streaming
 
-    monkeypatch.setattr(evaluation, "BLOCK", 64)
+    monkeypatch.setattr(streaming, "BLOCK", 64)
     assert diagnose(model=model).findings == whole
     assert whole[0].index == (777,)
 
