@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar
 
+import numpy as np
 from pytensor.link.numba.dispatch.basic import numba_njit
 from pytensor.link.numba.dispatch.scalar import register_scalar_funcify, scalar_op_cache_key
 from pytensor.scalar.basic import ScalarOp, float64
@@ -25,8 +26,13 @@ class KernelOp(ScalarOp):
         return [float64] * self.nout
 
     def impl(self, *inputs):
-        """Evaluate in Python."""
-        return type(self).kernel(*(float(x) for x in inputs))
+        """Evaluate in Python, by IEEE arithmetic where Python's own numbers raise."""
+        kernel = type(self).kernel
+        try:
+            return kernel(*(float(x) for x in inputs))
+        except (ZeroDivisionError, OverflowError):
+            with np.errstate(all="ignore"):
+                return kernel(*(np.float64(x) for x in inputs))
 
     def c_support_code(self, **kwargs):
         """Return the C text of the kernels."""
