@@ -159,14 +159,18 @@ def test_the_interval_that_a_value_lies_outside_of_is_named(family, arguments, o
     assert finding.source == "y"
 
 
-def test_streamed_operations_give_what_arrays_give(monkeypatch):
-    """Broadcasting, a check, sums of several axes and a reduction that needs the whole array."""
+@pytest.mark.parametrize("upper", [10.0, -1.0])
+def test_streamed_operations_give_what_arrays_give(monkeypatch, upper):
+    """Checks that hold or not, broadcasting, sums, and a reduction that needs the whole array."""
     from pymc_safetrunc.diagnosis import evaluation, streaming
 
     with pm.Model() as model:
         mu, s = pm.Normal("mu", shape=40), pm.HalfNormal("s", shape=(30, 1))
         x = pm.Data("x", np.linspace(-1, 1, 1200).reshape(30, 40))
         pm.Normal("y", mu * x, s, observed=np.ones((30, 40)))
+        a, b = pm.Normal("a"), pm.HalfNormal("b")
+        up = pm.Data("up", upper)
+        pm.TruncatedNormal("t", a, b, lower=0, upper=up, observed=np.linspace(0.1, 2, 1200))
         pm.Potential("p", pt.special.log_softmax(mu * x + s, axis=1).max(axis=0))
     values = {}
     for block in (1 << 20, 64):
@@ -178,7 +182,8 @@ def test_streamed_operations_give_what_arrays_give(monkeypatch):
             run.prepare(list(factor.outputs.values()))
             for key, output in factor.outputs.items():
                 values.setdefault((factor.name, key), []).append(run.value(output))
-    assert len(values) == 10
+    assert len(values) == 17
+    assert all(np.isneginf(x) == (upper < 0) for x in values["t", ("logp", None)])
     for whole, streamed in values.values():
         # sums of at most 1,200 terms in another order
         np.testing.assert_allclose(streamed, whole, rtol=1e-12, atol=1e-12)
