@@ -15,6 +15,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 
+import pymc_safetrunc as pst
 from pymc_safetrunc.diagnosis import diagnose
 from pymc_safetrunc.diagnosis.factors import model_data_bytes
 
@@ -26,16 +27,23 @@ OBSERVATIONS = 20_000
 MEMORY_OBSERVATIONS = 1_000_000
 
 
-def truncated(n: int, upper: float) -> pm.Model:
+def truncated(n: int, upper: float, family=pm.TruncatedNormal) -> pm.Model:
     """Regression truncated at 0, its upper bound infinite or not, as data."""
     rng = np.random.default_rng(1)
     x = rng.normal(size=n)
     with pm.Model() as model:
         a, b, s = pm.Normal("a"), pm.Normal("b"), pm.HalfNormal("s")
         up = pm.Data("up", upper)
-        pm.TruncatedNormal(
-            "y", a + b * pm.Data("x", x), s, lower=0, upper=up, observed=np.abs(x) + 0.1
-        )
+        family("y", a + b * pm.Data("x", x), s, lower=0, upper=up, observed=np.abs(x) + 0.1)
+    return model
+
+
+def truncated_sample(n: int, upper: float, family) -> pm.Model:
+    """Truncated at 0 with scalar parameters: the observations are the only large array."""
+    y = np.abs(np.random.default_rng(1).normal(size=n)) + 0.1
+    with pm.Model() as model:
+        mu, s = pm.Normal("mu"), pm.HalfNormal("s")
+        family("y", mu, s, lower=0, upper=pm.Data("up", upper), observed=y)
     return model
 
 
@@ -81,6 +89,9 @@ def run() -> list[Row]:
         f"truncated regression, {OBSERVATIONS:,} observations, infinite bound": lambda: truncated(
             OBSERVATIONS, np.inf
         ),
+        f"safe truncated regression, {OBSERVATIONS:,} observations, infinite bound": (
+            lambda: truncated(OBSERVATIONS, np.inf, pst.TruncatedNormal)
+        ),
         f"three likelihoods of {OBSERVATIONS:,}, healthy": lambda: counts(OBSERVATIONS, 1.0),
         f"three likelihoods of {OBSERVATIONS:,}, overflow": lambda: counts(OBSERVATIONS, 1e4),
         "LKJ and a loop of 1,000 steps": loops,
@@ -96,6 +107,15 @@ def run() -> list[Row]:
     for name, model in {
         "truncated regression, healthy": truncated(MEMORY_OBSERVATIONS, 1e3),
         "truncated regression, infinite bound": truncated(MEMORY_OBSERVATIONS, np.inf),
+        "truncated, scalar parameters, healthy": truncated_sample(
+            MEMORY_OBSERVATIONS, 1e3, pm.TruncatedNormal
+        ),
+        "truncated, scalar parameters, infinite bound": truncated_sample(
+            MEMORY_OBSERVATIONS, np.inf, pm.TruncatedNormal
+        ),
+        "safe truncated, scalar parameters, infinite bound": truncated_sample(
+            MEMORY_OBSERVATIONS, np.inf, pst.TruncatedNormal
+        ),
         "three likelihoods, healthy": counts(MEMORY_OBSERVATIONS, 1.0),
         "three likelihoods, overflow": counts(MEMORY_OBSERVATIONS, 1e4),
     }.items():

@@ -14,7 +14,8 @@ from pytensor.tensor.elemwise import CAReduce, Elemwise
 from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from
 
 if TYPE_CHECKING:
-    from pymc_safetrunc.diagnosis.provenance import Inside, Step, Walk
+    from pymc_safetrunc.diagnosis.steps import Inside, Step
+    from pymc_safetrunc.diagnosis.walk import Walk
 
 __all__ = ["Condition", "explain", "explain_scalar"]
 

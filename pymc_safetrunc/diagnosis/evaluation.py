@@ -1,7 +1,7 @@
 """Evaluate a rewritten graph node by node in Python, within a bound on memory and time.
 
 No linker takes part, so that results are the same under every one, and nothing is compiled.
-Fused loops run in blocks: an array exists only where the compiled function has one too.
+Elementwise operations run in blocks, see `streaming`.
 """
 
 from __future__ import annotations
@@ -9,29 +9,32 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
-from pymc.logprob.utils import CheckParameterValue
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import toposort
 from pytensor.scan.op import Scan
-from pytensor.tensor.math import Sum
 
+from pymc_safetrunc.diagnosis import streaming
 from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
 from pymc_safetrunc.diagnosis.loops import run_scan
 from pymc_safetrunc.diagnosis.rewriting import without_compiler
-from pymc_safetrunc.diagnosis.scalars import is_elementwise, scalar_program
+from pymc_safetrunc.diagnosis.scalars import is_elementwise
+from pymc_safetrunc.diagnosis.streaming import (
+    Stream,
+    checked,
+    evaluate_elementwise,
+    is_parameter_check,
+    joint_shape,
+)
 
 __all__ = ["Evaluation", "evaluate_node"]
 
-# Elements a fused loop handles at a time: small enough for 100 temporaries to stay below 8 MB,
-# large enough for NumPy's overhead of about a microsecond a call not to show.
-BLOCK = 8192
 # Arrays below this many bytes are kept without counting.
 SMALL = 1 << 16
 
@@ -93,48 +96,93 @@ class Evaluation:
         nodes = list(toposort(targets, blockers=list(self._values)))
         waiting = Counter(variable for node in nodes for variable in node.inputs)
         waiting.update(targets)
-        summed: dict[Variable, list[Apply]] = {}
+        # elementwise nodes wait here until something needs the whole of what they make
+        stream: Stream | None = None
         for node in nodes:
-            if _sums_everything(node):
-                summed.setdefault(node.inputs[0], []).append(node)
-        # an array that is only summed is summed block by block and never exists
-        summed = {x: sums for x, sums in summed.items() if waiting[x] == len(sums)}
-        for node in nodes:
-            if time.monotonic() > self.deadline:
-                raise OutOfTime
+            self._check_time()
             if all(out in self._values or not waiting[out] for out in node.outputs):
                 continue
-            self._run(node, waiting, summed)
-            for variable in node.inputs:
-                waiting[variable] -= 1
-            self._trim(waiting)
+            if node in self._failed:
+                raise OperationFailed(node, self._failed[node])
+            if stream is not None and not stream.pending.isdisjoint(node.inputs):
+                if stream.accepts(node) and self._join(stream, node):
+                    continue
+                self._flush(stream, waiting)
+                stream = None
+            if (shape := self._large(node)) is not None:
+                if stream is not None and stream.shape != shape:
+                    self._flush(stream, waiting)
+                    stream = None
+                stream = stream or Stream(shape)
+                self._join(stream, node)
+                continue
+            self._run(node, waiting)
+        if stream is not None:
+            self._flush(stream, waiting)
 
-    def _run(self, node: Apply, waiting: Counter, summed: dict[Variable, list[Apply]]) -> None:
-        if node in self._failed:
-            raise OperationFailed(node, self._failed[node])
-        arguments = [self.value(variable) for variable in node.inputs]
+    def _check_time(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
+
+    def _large(self, node: Apply) -> tuple[int, ...] | None:
+        """Shape of what an Elemwise makes if that takes more than one block."""
+        if not is_elementwise(node):
+            return None
+        with self._blamed(node):
+            shape = joint_shape(node, [np.asarray(self.value(x)) for x in node.inputs])
+        return shape if np.prod(shape) > streaming.BLOCK else None
+
+    def _join(self, stream: Stream, node: Apply) -> bool:
+        with self._blamed(node):
+            given = {x: np.asarray(self.value(x)) for x in node.inputs if x not in stream.made}
+            return stream.add(node, given)
+
+    def _flush(self, stream: Stream, waiting: Counter) -> None:
+        """Run a stream; keep what is needed outside, and as much else as the budget allows."""
+        uses = stream.uses()
+        made = [x for x in stream.made if x not in self._values and waiting[x]]
+        size = int(np.prod(stream.shape))
+        room = self.budget - self._kept_bytes
+        kept = []
+        for variable in sorted(made, key=lambda x: waiting[x] <= uses[x]):  # the needed first
+            nbytes = size * variable.type.numpy_dtype.itemsize
+            if waiting[variable] > uses[variable] or nbytes <= room:
+                kept.append(variable)
+                room -= nbytes
         try:
-            if is_elementwise(node):
-                wanted = [waiting[x] > 0 and x not in self._values for x in node.outputs]
-                folded = [x in summed for x in node.outputs]
-                results = _evaluate_elementwise(node, arguments, wanted, folded)
-            else:
-                results = evaluate_node(node, arguments, self.deadline)
-        except OutOfTime:
+            values = stream.run(kept, self._check_time)
+        except OperationFailed as failure:
+            self._failed[failure.node] = failure.error
+            raise
+        for variable, value in values.items():
+            self._keep(variable, value)
+        waiting.subtract(uses)
+        self._trim(waiting)
+
+    def _run(self, node: Apply, waiting: Counter) -> None:
+        arguments = [self.value(variable) for variable in node.inputs]
+        with self._blamed(node):
+            results = evaluate_node(node, arguments, self.deadline)
+        for variable, result in zip(node.outputs, results, strict=True):
+            if variable not in self._values:
+                self._keep(variable, result)
+        waiting.subtract(node.inputs)
+        self._trim(waiting)
+
+    def _keep(self, variable: Variable, value: Any) -> None:
+        self._values[variable] = value
+        self._kept_bytes += _size(value)
+
+    @contextmanager
+    def _blamed(self, node: Apply) -> Iterator[None]:
+        """Lay what is raised inside at the node's door."""
+        try:
+            yield
+        except (OutOfTime, OperationFailed):
             raise
         except Exception as error:
             self._failed[node] = error
             raise OperationFailed(node, error) from error
-        for variable, result in zip(node.outputs, results, strict=True):
-            if result is None or variable in self._values:
-                continue
-            if isinstance(result, _Total):
-                for sum_node in summed[variable]:
-                    dtype = sum_node.outputs[0].type.dtype
-                    self._values[sum_node.outputs[0]] = np.asarray(result.value, dtype)
-                continue
-            self._values[variable] = result
-            self._kept_bytes += _size(result)
 
     def _trim(self, waiting: Counter) -> None:
         if self._kept_bytes <= self.budget:
@@ -154,13 +202,9 @@ def _size(value: Any) -> int:
 def evaluate_node(node: Apply, arguments: Sequence[Any], deadline: float = math.inf) -> list[Any]:
     """Compute the outputs of one Apply by Python code."""
     if is_elementwise(node):
-        return _evaluate_elementwise(node, arguments)
-    if isinstance(node.op, CheckParameterValue) and node.op.can_be_replaced_by_ninf:
-        # what pymc.compile makes of it: -inf where the parameters are not valid
-        value, *conditions = arguments
-        if all(np.all(condition) for condition in conditions):
-            return [value]
-        return [np.full_like(value, -np.inf)]
+        return evaluate_elementwise(node, arguments)
+    if is_parameter_check(node):
+        return [checked(arguments[0], arguments[1:])]
     if isinstance(node.op, Scan):
         return run_scan(node, list(arguments), deadline)
     storage_map = {variable: [x] for variable, x in zip(node.inputs, arguments, strict=True)}
@@ -169,67 +213,3 @@ def evaluate_node(node: Apply, arguments: Sequence[Any], deadline: float = math.
     with np.errstate(all="ignore"), without_compiler():
         node.op.make_thunk(node, storage_map, compute_map, [], impl="py")()
     return [storage_map[variable][0] for variable in node.outputs]
-
-
-class _Total:
-    """The sum of an array that was not kept."""
-
-    def __init__(self, dtype: str):
-        self.value = np.zeros((), dtype)
-
-    def add(self, block: np.ndarray, shape: tuple[int, ...]) -> None:
-        with np.errstate(all="ignore"):
-            self.value = self.value + np.broadcast_to(block, shape).sum()
-
-
-def _sums_everything(node: Apply) -> bool:
-    if not isinstance(node.op, Sum) or node.op.acc_dtype not in (None, "float64"):
-        return False
-    ndim = node.inputs[0].type.ndim
-    return node.op.axis is None or len(node.op.axis) == ndim
-
-
-def _evaluate_elementwise(
-    node: Apply,
-    arguments: Sequence[Any],
-    wanted: Sequence[bool] | None = None,
-    folded: Sequence[bool] | None = None,
-) -> list[Any]:
-    """Compute an Elemwise: None for outputs not wanted, the total for those to be summed."""
-    arguments = [np.asarray(x) for x in arguments]
-    node.op._check_runtime_broadcast(node, arguments)
-    program = scalar_program(node)
-    shape = np.broadcast_shapes(*(x.shape for x in arguments))
-    size = int(np.prod(shape))
-    wanted = wanted or [True] * len(node.outputs)
-    if size <= BLOCK:
-        values = program.evaluate(arguments)
-        return [_filled(values[variable], shape) for variable in program.outputs]
-    folded = folded or [False] * len(node.outputs)
-    results = [
-        None if not want else _Total("float64") if fold else np.empty(shape, variable.type.dtype)
-        for variable, want, fold in zip(node.outputs, wanted, folded, strict=True)
-    ]
-    axis = int(np.argmax(shape))
-    length = max(1, BLOCK * shape[axis] // size)
-    for start in range(0, shape[axis], length):
-        block = slice(start, start + length)
-        values = program.evaluate([_along(x, len(shape), axis, block) for x in arguments])
-        part = (*shape[:axis], min(length, shape[axis] - start), *shape[axis + 1 :])
-        for result, variable in zip(results, program.outputs, strict=True):
-            if isinstance(result, _Total):
-                result.add(values[variable], part)
-            elif result is not None:
-                _along(result, len(shape), axis, block)[...] = values[variable]
-    return results
-
-
-def _filled(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    value = np.asarray(value)
-    return value if value.shape == shape else np.broadcast_to(value, shape).copy()
-
-
-def _along(array: np.ndarray, ndim: int, axis: int, block: slice) -> np.ndarray:
-    if array.ndim < ndim or array.shape[axis] == 1:
-        return array
-    return array[(slice(None),) * axis + (block,)]

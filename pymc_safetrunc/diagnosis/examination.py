@@ -15,8 +15,9 @@ from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
 from pymc_safetrunc.diagnosis.evaluation import Evaluation
 from pymc_safetrunc.diagnosis.expression import Namer
 from pymc_safetrunc.diagnosis.factors import Factor, factors_of, model_data_bytes
+from pymc_safetrunc.diagnosis.nonfinite import first_bad
 from pymc_safetrunc.diagnosis.point import resolve, shown
-from pymc_safetrunc.diagnosis.provenance import first_bad, trace
+from pymc_safetrunc.diagnosis.provenance import trace
 from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs
 from pymc_safetrunc.diagnosis.rules import Case, recognise
 from pymc_safetrunc.findings import Diagnosis, Finding

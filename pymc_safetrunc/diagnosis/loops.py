@@ -18,12 +18,13 @@ from pytensor.scan.op import Scan
 
 from pymc_safetrunc._upstream import link_only_mode
 from pymc_safetrunc.diagnosis.errors import OutOfTime
+from pymc_safetrunc.diagnosis.nonfinite import first_bad
 from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter, without_compiler
 
 if TYPE_CHECKING:
     from pymc_safetrunc.diagnosis.evaluation import Evaluation
     from pymc_safetrunc.diagnosis.expression import Namer
-    from pymc_safetrunc.diagnosis.provenance import Step
+    from pymc_safetrunc.diagnosis.steps import Step
 
 __all__ = ["LoopOrigin", "first_inside", "run_scan"]
 
@@ -109,7 +110,7 @@ class _PythonScan(Scan):
 
 def first_inside(node: Apply, arguments: list[Any], namer: Namer) -> LoopOrigin | None:
     """Origin of the first non-finite value that an iteration of a loop hands on."""
-    from pymc_safetrunc.diagnosis.provenance import Walk, first_bad
+    from pymc_safetrunc.diagnosis.walk import Walk
 
     found: list[LoopOrigin] = []
     iterations: Counter[Apply] = Counter()

@@ -26,9 +26,13 @@ class KernelOp(ScalarOp):
         return [float64] * self.nout
 
     def impl(self, *inputs):
-        """Evaluate in Python, where a division by zero is inf or NaN as on the other paths."""
-        with np.errstate(all="ignore"):
-            return type(self).kernel(*(np.float64(x) for x in inputs))
+        """Evaluate in Python, by IEEE arithmetic where Python's own numbers raise."""
+        kernel = type(self).kernel
+        try:
+            return kernel(*(float(x) for x in inputs))
+        except (ZeroDivisionError, OverflowError):
+            with np.errstate(all="ignore"):
+                return kernel(*(np.float64(x) for x in inputs))
 
     def c_support_code(self, **kwargs):
         """Return the C text of the kernels."""

@@ -7,6 +7,8 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 
+import pymc_safetrunc as pst
+
 HEALTHY = []
 
 
@@ -199,3 +201,35 @@ def indexed_group_effects():
     effect = pm.Normal("effect", shape=3)
     group = pm.Data("group", [0, 2, 1, 1])
     pm.Normal("y", effect[group], 1, observed=[0.1, 0.2, 0.3, 0.4])
+
+
+@healthy
+def safe_truncation_without_any_bound():
+    mu, s = pm.Normal("mu"), pm.HalfNormal("s")
+    lo, up = pm.Data("lo", -np.inf), pm.Data("up", np.inf)
+    pst.TruncatedNormal("y", mu, s, lower=lo, upper=up, observed=[-1.0, 2.0])
+
+
+@healthy
+def safe_truncation_in_a_far_tail():
+    mu, s = pm.Normal("mu", initval=-40.0), pm.HalfNormal("s", initval=0.1)
+    up = pm.Data("up", np.inf)
+    pst.TruncatedNormal("y", mu, s, lower=0, upper=up, observed=[0.001, 0.01])
+
+
+@healthy
+def safe_truncation_of_a_free_variable_with_some_bounds():
+    up = pm.Data("up", [np.inf, 2.0, 3.0])
+    pst.TruncatedNormal("z", 0, pm.HalfNormal("s"), lower=-np.inf, upper=up, shape=3)
+
+
+@healthy
+def safe_truncation_observed_at_its_bounds():
+    mu, s = pm.Normal("mu"), pm.HalfNormal("s")
+    pst.TruncatedNormal("y", mu, s, lower=0, upper=2, observed=[0.0, 2.0])
+
+
+@healthy
+def safe_truncation_to_a_narrow_interval():
+    mu, s = pm.Normal("mu"), pm.HalfNormal("s")
+    pst.TruncatedNormal("y", mu, s, lower=1.0, upper=1 + 1e-9, observed=[1 + 5e-10])

@@ -13,6 +13,8 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
+import pymc_safetrunc as pst
+
 inf = np.inf
 
 
@@ -118,6 +120,39 @@ def censored_gamma_beyond_its_tail():
 def observation_outside_the_bounds():
     s = pm.HalfNormal("s")
     pm.TruncatedNormal("t", 0, s, lower=0, upper=2, observed=[0.5, 1.5, 2.5])  # 2.5 > 2
+
+
+@sick("y", "Switch", index=(1,), source="y", rule="outside-support", severity="warning")
+def observation_outside_safe_bounds():
+    s = pm.HalfNormal("s")
+    up = pm.Data("up", [inf, 2.0, 3.0])
+    pst.TruncatedNormal("y", 0, s, lower=0, upper=up, observed=[0.5, 2.5, 1.0])  # 2.5 > 2
+
+
+@sick("y", "Normalizer", quantity="gradient", variable="eta", rule="invalid-parameter")
+def safe_scale_that_underflows():
+    eta = pm.Normal("eta", initval=-800.0)
+    pst.TruncatedNormal("y", 0, pt.exp(eta), lower=0, upper=2, observed=[0.5, 1.5])  # exp is 0
+
+
+@sick(
+    *("y", "CheckParameterValue"),
+    index=(1,),
+    source="lo",
+    rule="inverted-bounds",
+    severity="warning",
+)
+def bounds_upside_down_in_the_data():
+    s = pm.HalfNormal("s")
+    lo, up = pm.Data("lo", [0.0, 3.0]), pm.Data("up", 2.0)  # 3 > 2
+    pst.TruncatedNormal("y", 0, s, lower=lo, upper=up, observed=[0.5, 1.0])
+
+
+@sick("y", "Normalizer", quantity="gradient", variable="s_log__", rule="inverted-bounds")
+def bound_that_has_moved_beyond_the_other():
+    s = pm.HalfNormal("s")
+    lo = pm.Normal("lo", initval=3.0)
+    pst.TruncatedNormal("y", 0, s, lower=lo, upper=2, observed=[0.5, 1.0])
 
 
 # Mixtures and simplexes

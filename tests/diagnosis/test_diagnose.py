@@ -15,6 +15,7 @@ from pymc.pytensorf import compile, rewrite_pregrad
 from pytensor.compile.mode import Mode
 from pytensor.link.vm import VMLinker
 
+import pymc_safetrunc as pst
 from pymc_safetrunc.diagnosis import diagnose, examination
 from pymc_safetrunc.findings import Diagnosis, Finding
 from tests.diagnosis.healthy import HEALTHY
@@ -139,6 +140,55 @@ def test_index_of_the_observation_behind_an_indexed_group():
     assert finding.index == (3,)
 
 
+@pytest.mark.parametrize(
+    ("family", "arguments", "observed", "interval"),
+    [
+        (pm.Uniform, {"lower": 0, "upper": 2}, [0.5, 2.5], "[0, 2]"),
+        (pm.Beta, {"alpha": 1, "beta": 2}, [0.5, 1.5], "[0, 1]"),
+        (pm.Exponential, {"lam": 1}, [0.5, -1.5], "[0, inf)"),
+        (pm.TruncatedNormal, {"lower": -1, "upper": 2}, [0.5, 2.5], "[-1, 2]"),
+        (pst.TruncatedNormal, {"upper": [3.0, 2.0]}, [0.5, 2.5], "(-inf, 2]"),
+        (pm.Binomial, {"n": 5, "p": 0.5}, [3, 7], "the support"),
+    ],
+)
+def test_the_interval_that_a_value_lies_outside_of_is_named(family, arguments, observed, interval):
+    with pm.Model() as model:
+        family("y", **arguments, observed=observed)
+    (finding,) = diagnose(model=model).findings
+    assert f"value outside {interval} (entry 1)" in finding.message
+    assert finding.source == "y"
+
+
+@pytest.mark.parametrize("upper", [10.0, -1.0])
+def test_streamed_operations_give_what_arrays_give(monkeypatch, upper):
+    """Checks that hold or not, broadcasting, sums, and a reduction that needs the whole array."""
+    from pymc_safetrunc.diagnosis import evaluation, streaming
+
+    with pm.Model() as model:
+        mu, s = pm.Normal("mu", shape=40), pm.HalfNormal("s", shape=(30, 1))
+        x = pm.Data("x", np.linspace(-1, 1, 1200).reshape(30, 40))
+        pm.Normal("y", mu * x, s, observed=np.ones((30, 40)))
+        a, b = pm.Normal("a"), pm.HalfNormal("b")
+        up = pm.Data("up", upper)
+        pm.TruncatedNormal("t", a, b, lower=0, upper=up, observed=np.linspace(0.1, 2, 1200))
+        pm.Potential("p", pt.special.log_softmax(mu * x + s, axis=1).max(axis=0))
+    values = {}
+    for block in (1 << 20, 64):
+        monkeypatch.setattr(streaming, "BLOCK", block)
+        for factor in examination.factors_of(model):
+            point = model.initial_point()
+            inputs = factor.inputs | {v: point[v.name] + 0.1 for v in model.value_vars}
+            run = evaluation.Evaluation(factor.fgraph, inputs, 0, np.inf)
+            run.prepare(list(factor.outputs.values()))
+            for key, output in factor.outputs.items():
+                values.setdefault((factor.name, key), []).append(run.value(output))
+    assert len(values) == 17
+    assert all(np.isneginf(x) == (upper < 0) for x in values["t", ("logp", None)])
+    for whole, streamed in values.values():
+        # sums of at most 1,200 terms in another order
+        np.testing.assert_allclose(streamed, whole, rtol=1e-12, atol=1e-12)
+
+
 def test_blocks_give_what_one_piece_gives(monkeypatch):
     x = np.linspace(0.5, 2, 1000)
     x[777] = 0
@@ -146,9 +196,9 @@ def test_blocks_give_what_one_piece_gives(monkeypatch):
         b = pm.Normal("b", initval=1.0)
         pm.Potential("p", pt.log(b * x).sum())
     whole = diagnose(model=model).findings
-    from pymc_safetrunc.diagnosis import evaluation
+    from pymc_safetrunc.diagnosis import streaming
 
-    monkeypatch.setattr(evaluation, "BLOCK", 64)
+    monkeypatch.setattr(streaming, "BLOCK", 64)
     assert diagnose(model=model).findings == whole
     assert whole[0].index == (777,)
 

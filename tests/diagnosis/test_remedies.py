@@ -12,6 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 
+import pymc_safetrunc as pst
 from pymc_safetrunc.diagnosis import diagnose
 from pymc_safetrunc.diagnosis.rules import remedies
 
@@ -154,6 +155,13 @@ def underflowed_scale(names):
     pm.Potential("fit", -pt.abs(np.array([0.5, 1.5]) / scale))
 
 
+@case("invalid-parameter")
+def underflowed_scale_of_a_safe_distribution(names):
+    bounded = names.get("bounded_scale", lambda scale: scale)
+    eta = pm.Normal("eta", initval=-800.0)
+    pst.TruncatedNormal("y", 0, bounded(pt.exp(eta)), lower=0, upper=2, observed=[0.5, 1.5])
+
+
 @case("zero-times-inf")
 def infinite_weight(names):
     product = names.get("safe_product", pt.mul)
@@ -257,7 +265,7 @@ def test_every_remedy_has_a_case():
         re.findall(r'(?:Match\(|return|rule, words =)\s*"([a-z]+(?:-[a-z]+)+)"', package)
     )
     with_remedy |= {"zero-over-zero", "division-by-zero"}
-    without = {"equal-cdfs", "outside-support", "nonfinite-point"}
+    without = {"equal-cdfs", "inverted-bounds", "outside-support", "nonfinite-point"}
     assert with_remedy - without == rules
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pymc_safetrunc.diagnosis.expression import plain
-from pymc_safetrunc.diagnosis.provenance import Step
 from pymc_safetrunc.diagnosis.rules import remedies
 from pymc_safetrunc.diagnosis.rules.base import Case, Match
+from pymc_safetrunc.diagnosis.steps import Step
 
 __all__ = ["RULES"]
 

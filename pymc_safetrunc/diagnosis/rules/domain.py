@@ -7,6 +7,7 @@ import numpy as np
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.rules import remedies
 from pymc_safetrunc.diagnosis.rules.base import Case, Match
+from pymc_safetrunc.diagnosis.rules.support import missed_interval
 
 __all__ = ["RULES"]
 
@@ -23,7 +24,7 @@ def invalid_parameter(case: Case) -> Match | None:
     operand = condition.step.operands[0].text if condition else "the parameter"
     return Match(
         "invalid-parameter",
-        f"{case.name} asks for {case.origin.message}, which does not hold{because}. "
+        f"{case.name} requires that {case.origin.message}, which does not hold{because}. "
         "PyMC returns -inf for such parameters.",
         remedies.positive(operand) if case.origin.message.endswith("> 0") else None,
         severity="warning",
@@ -52,7 +53,8 @@ def outside_support(case: Case) -> Match | None:
         )
     index = _entry_of_data(case) or origin.index
     where = f" (entry {', '.join(map(str, index))})" if index else ""
-    what = "constraint" if case.factor.kind == "potential" else "value outside the support"
+    potential = case.factor.kind == "potential"
+    what = "constraint" if potential else f"value outside {missed_interval(case) or 'the support'}"
     return Match(
         "outside-support",
         f"{case.name} is -inf by design, {what}{where}{needed}.",
@@ -145,11 +147,12 @@ def _entry_of_data(case: Case) -> tuple[int, ...] | None:
 
 
 def _data_in_condition(case: Case) -> str | None:
-    """Name of the user's data that decide the condition."""
+    """Name of the user's data that decide the condition, the observed values before others."""
     if case.origin.condition is None:
         return None
     values = set(case.value_vars)
-    for variable, _ in case.origin.condition.leaves:
+    leaves = case.origin.condition.leaves
+    for variable, _ in sorted(leaves, key=lambda leaf: leaf[0] is not case.factor.observed):
         name = case.factor.labels.get(variable, variable.name)
         if variable not in values and name:
             return name

@@ -162,7 +162,7 @@ def bounded_scale(scale):
     \"\"\"A scale that cannot underflow to 0.\"\"\"
     return pt.maximum(scale, 1e-100)
 
-# divide by bounded_scale({operand})
+# in place of {operand}: bounded_scale({operand})
 """
 
 

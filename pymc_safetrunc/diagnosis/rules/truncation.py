@@ -9,6 +9,7 @@ from pymc.distributions.truncated import TruncatedRV
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.type import TensorType
 
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.rules import remedies
@@ -85,7 +86,7 @@ def _only_data(bound: Variable) -> str | None:
     names = {
         x.name
         for x in ancestors([bound])
-        if isinstance(x, SharedVariable | Constant) and x.owner is None and x.name
+        if isinstance(x, SharedVariable | Constant) and isinstance(x.type, TensorType) and x.name
     }
     return names.pop() if len(names) == 1 else None
 
@@ -112,6 +113,50 @@ def _has(name: str) -> bool:
     return getattr(pymc_safetrunc, name, None) is not None
 
 
+def inverted_bounds(case: Case) -> Match | None:
+    """Recognise bounds that leave nothing between them, at run time."""
+    if not isinstance(_op(case), TruncatedNormalRV) or not _from_parameters(case):
+        return None
+    lower, upper = (case.evaluate(bound) for bound in _bounds(case).values())
+    if lower is None or upper is None or not np.any(empty := lower >= upper):
+        return None
+    index = tuple(int(i) for i in np.argwhere(empty)[0])
+    low, high = (np.broadcast_to(x, empty.shape)[index] for x in (lower, upper))
+    entry = f" at entry {', '.join(map(str, index))}" if index and empty.size > 1 else ""
+    sources = [name for bound in _bounds(case).values() if (name := _only_data(bound))]
+    return Match(
+        "inverted-bounds",
+        f"{case.name} has lower = {low:g} and upper = {high:g}{entry}: nothing lies between them. "
+        f"lower must be less than upper; {case.subject} is {case.value:g}.",
+        severity="warning" if case.value == -np.inf else "error",
+        source=sources[0] if sources else None,
+        index=index if entry else None,
+    )
+
+
+def scale_of_zero(case: Case) -> Match | None:
+    """Recognise a safe truncated normal whose gradient meets a sigma that is not positive."""
+    op = _op(case)
+    if not isinstance(op, TruncatedNormalRV) or _is_pymc(op) or not _from_parameters(case):
+        return None
+    step = case.origin.step
+    if step is None or step.operation != "Normalizer" or step.operands[1].value > 0:
+        return None
+    sigma = step.operands[1]
+    return Match(
+        "invalid-parameter",
+        f"{case.name} has sigma = {sigma.text} = {sigma.value:g}, which must be positive: "
+        f"{case.subject} does not exist there.",
+        remedies.bounded_scale(sigma.text) if sigma.value == 0 else remedies.positive(sigma.text),
+    )
+
+
+def _from_parameters(case: Case) -> bool:
+    """Whether the parameters by themselves made the value."""
+    step = case.origin.step
+    return case.origin.end == "check" or (step is not None and step.operation == "Normalizer")
+
+
 def equal_cdfs(case: Case) -> Match | None:
     """Recognise a mass between bounds as a difference of two CDFs that are the same."""
     op = _op(case)
@@ -134,4 +179,4 @@ def equal_cdfs(case: Case) -> Match | None:
     )
 
 
-RULES = (runtime_infinite_bound, equal_cdfs)
+RULES = (runtime_infinite_bound, inverted_bounds, scale_of_zero, equal_cdfs)
