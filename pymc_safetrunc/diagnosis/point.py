@@ -18,6 +18,15 @@ def resolve(
     point: Mapping[str, Any] | None, model: Model | None
 ) -> tuple[Model, dict[str, np.ndarray]]:
     """Model (the one in context when None) and complete point (the initial one when None)."""
+    if isinstance(point, Model):
+        raise TypeError(
+            "The point comes first: write diagnose(model=model), or give point and model."
+        )
+    if model is None and Model.get_context(error_if_none=False) is None:
+        raise TypeError(
+            "No model was given and none is in context: write diagnose(model=model), or call it "
+            "inside `with model:`."
+        )
     model = modelcontext(model)
     names = [value.name for value in model.value_vars]
     if point is None:

@@ -150,10 +150,15 @@ def refuse_empty_interval(lower, upper):
         return
     low, high = np.broadcast_arrays(lower.data, upper.data)
     empty = ~(low < high)
-    if empty.any():
-        low, high = low[empty][0], high[empty][0]
-        raise ValueError(
-            f"The truncation interval is empty: lower={low}, upper={high}. "
-            "lower must be less than upper; if the two are swapped, exchange them, and for no "
-            "bound on a side leave it out (None)."
-        )
+    if not empty.any():
+        return
+    index = tuple(int(i) for i in np.argwhere(empty)[0])
+    low, high = low[index], high[index]
+    entry = f" in entry {index}" if index else ""
+    given = f"The truncation interval is empty{entry}: lower={low}, upper={high}. "
+    if np.isnan(low) or np.isnan(high):
+        raise ValueError(given + "A bound must be a number; for no bound on a side leave it out.")
+    raise ValueError(
+        given + "lower must be less than upper; if the two are swapped, exchange them, and for no "
+        "bound on a side leave it out (None)."
+    )
