@@ -28,7 +28,7 @@ demo: install
 	$(RUN) -m pymc_safetrunc demo
 
 test: install
-	$(RUN) -m pytest -n $(WORKERS) --dist loadscope -m 'not soak'
+	$(RUN) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m 'not soak'
 
 # numcodecs 0.15 decodes the pickled sampling state only where it is told to.
 test-zarr2: $(ZARR2)/.installed
@@ -40,7 +40,7 @@ $(ZARR2)/.installed: $(STAMP)
 	@touch $@
 
 soak: install
-	$(RUN) -m pytest -n $(WORKERS) --dist loadscope -m soak
+	$(RUN) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m soak
 
 bench: install
 	$(RUN) -m benchmarks

@@ -115,7 +115,7 @@ def test_never_outside_the_bounds(functions, value, low, high):
 @pytest.fixture(scope="module")
 def interior():
     point, lower, upper = pt.dscalars("point", "lower", "upper")
-    return pytensor.function([point, lower, upper], interior_point(point, lower, upper))
+    return pytensor.function([point, lower, upper], interior_point(point, lower, upper, "float64"))
 
 
 @settings(max_examples=400, deadline=None)
