@@ -49,8 +49,10 @@ def headline(diagnosis: Diagnosis) -> str:
             others
         )
         verdict = " and ".join(counts) + f" in {examined}"
-    else:
+    elif diagnosis.complete and not diagnosis.notes:
         verdict = f"nothing found in {examined}: every log-density and gradient is finite here"
+    else:
+        verdict = f"nothing found so far in {examined}"
     if not diagnosis.complete:
         verdict += " (stopped early)"
     return verdict

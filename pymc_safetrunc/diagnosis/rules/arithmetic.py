@@ -115,6 +115,8 @@ def power(case: Case) -> Match | None:
         rule, words = "power-of-negative", f"raises a negative number to the power {exponent}"
     else:
         rule, words = "power-overflow", "overflows in a power"
+        if base.value < 0 or step.operation == "Sqr":
+            remedy = remedies.held_power(base.text, exponent)
     return Match(rule, f"{_upper(case.subject)} {words}{_at(case)}: {step.expression}.", remedy)
 
 

@@ -110,7 +110,20 @@ def safe_power(x, p):
     \"\"\"x**p with x held at or above 1e-100 and the result between 1e-300 and 1e300.\"\"\"
     return pt.exp(pt.clip(p * pt.log(pt.maximum(x, 1e-100)), -690.0, 690.0))
 
-# in place of {base}**{exponent}: safe_power({base}, {exponent})
+# in place of ({base})**{exponent}: safe_power({base}, {exponent})
+"""
+
+
+def held_power(base: str, exponent: str) -> str:
+    """Give a power of a base, of either sign, held where the power is a float."""
+    return f"""\
+import pytensor.tensor as pt
+
+def held_power(x, p):
+    \"\"\"x**p, x held where the power is below 1e300.\"\"\"
+    return pt.clip(x, -(10.0 ** (300 / p)), 10.0 ** (300 / p)) ** p
+
+# in place of ({base})**{exponent}: held_power({base}, {exponent}); better, standardise {base}
 """
 
 

@@ -55,4 +55,8 @@ def _at(case: Case, bound, index: tuple[int, ...]) -> float | None:
     array = np.asarray(np.nan if value is None else value)
     if array.size == 1:
         return float(array.item())
-    return float(array[index]) if array.ndim == len(index) else np.nan
+    shape = case.origin.condition.step.shape
+    try:
+        return float(np.broadcast_to(array, shape)[index])
+    except (ValueError, IndexError):
+        return np.nan
