@@ -193,11 +193,14 @@ def law(mu, sigma, lower, upper):
     """`normalizer`, and last sigma exp(-log mass): the density at the anchor, free of a unit."""
     if not is_legal(mu, sigma, lower, upper):
         return math.nan, math.nan, math.nan, math.nan, math.nan, math.nan, math.nan
-    if upper == math.inf:
-        anchor, log_mass, m1, m2, near, relative = one_sided(mu, sigma, lower, 1.0)
-        return anchor, log_mass, m1, m2, near, 0.0, relative
-    if lower == -math.inf:
-        anchor, log_mass, m1, m2, near, relative = one_sided(mu, sigma, upper, -1.0)
+    if upper == math.inf or lower == -math.inf:
+        # one call, since each is inlined
+        bound, side = lower, 1.0
+        if upper != math.inf:
+            bound, side = upper, -1.0
+        anchor, log_mass, m1, m2, near, relative = one_sided(mu, sigma, bound, side)
+        if side > 0.0:
+            return anchor, log_mass, m1, m2, near, 0.0, relative
         return anchor, log_mass, m1, m2, 0.0, near, relative
     return two_sided(mu, sigma, lower, upper)
 

@@ -34,7 +34,7 @@ def missed_interval(case: Case) -> str | None:
         bounds = [0.0, 1.0]
     elif isinstance(transform, IntervalTransform | SafeInterval):
         find = getattr(transform, "bounds_fn", None) or transform.args_fn
-        found = [_at(case, bound, condition.step.index) for bound in find(*node.inputs)]
+        found = [_at(case, bound, condition.step) for bound in find(*node.inputs)]
         if any(bound is not None and np.isnan(bound) for bound in found):
             return None
         lower, upper = found
@@ -47,16 +47,15 @@ def missed_interval(case: Case) -> str | None:
     return f"{'(' if np.isinf(lower) else '['}{lower:g}, {upper:g}{')' if np.isinf(upper) else ']'}"
 
 
-def _at(case: Case, bound, index: tuple[int, ...]) -> float | None:
-    """Bound of one element; NaN where it cannot be told, None where there is no bound."""
+def _at(case: Case, bound, step) -> float | None:
+    """Bound of one element of a step; NaN where it cannot be told, None where there is no bound."""
     if bound is None:
         return None
     value = bound if not hasattr(bound, "owner") else case.evaluate(bound)
     array = np.asarray(np.nan if value is None else value)
     if array.size == 1:
         return float(array.item())
-    shape = case.origin.condition.step.shape
     try:
-        return float(np.broadcast_to(array, shape)[index])
+        return float(np.broadcast_to(array, step.shape)[step.index])
     except (ValueError, IndexError):
         return np.nan
