@@ -105,6 +105,13 @@ def overflowing_power(names):
     pm.Potential("growth", -power(10.0, k))
 
 
+@case("power-overflow")
+def overflowing_square(names):
+    power = names.get("held_power", pt.pow)
+    k = pm.Normal("k", initval=-1.0)
+    pm.Potential("growth", -power(k + pm.Data("shift", -1e160), 2))
+
+
 @case("power-of-negative")
 def power_of_a_negative(names):
     power = names.get("safe_power", pt.pow)

@@ -8,6 +8,7 @@ __all__ = [
     "finite_or_none",
     "finite_rows",
     "held",
+    "held_power",
     "log_sum_exp",
     "log_where_positive",
     "positive",
@@ -121,7 +122,8 @@ import pytensor.tensor as pt
 
 def held_power(x, p):
     \"\"\"x**p, x held where the power is below 1e300.\"\"\"
-    return pt.clip(x, -(10.0 ** (300 / p)), 10.0 ** (300 / p)) ** p
+    largest = pt.constant(10.0, dtype="float64") ** (300 / p)
+    return pt.clip(x, -largest, largest) ** p
 
 # in place of ({base})**{exponent}: held_power({base}, {exponent}); better, standardise {base}
 """
