@@ -31,7 +31,7 @@ class SafeDimInterval(IntervalTransform):
                 )
         super().__init__(lower, upper)
 
-    def _apply(self, method, value):
+    def apply(self, method, value):
         """Lay the bounds out along the value's dimensions, and leave the rest to SafeInterval."""
         value = as_xtensor(value)
         bounds = [bound.broadcast_like(value) for bound in (self.lower, self.upper)]
@@ -42,15 +42,15 @@ class SafeDimInterval(IntervalTransform):
 
     def forward(self, value, *inputs):
         """Take a value inside the bounds to the real line."""
-        return self._apply("forward", value)
+        return self.apply("forward", value)
 
     def backward(self, value, *inputs):
         """Take a real number to a value inside the bounds."""
-        return self._apply("backward", value)
+        return self.apply("backward", value)
 
     def log_jac_det(self, value, *inputs):
         """Log of the derivative of `backward`."""
-        return self._apply("log_jac_det", value)
+        return self.apply("log_jac_det", value)
 
 
 class TruncatedNormal(pmd.TruncatedNormal):
