@@ -65,12 +65,10 @@ class SafeTruncatedRV(TruncatedRV):
         ]
         inputs = [*base_inputs, lower, upper]
         inner_inputs = [x if isinstance(x.type, RandomType) else x.type() for x in inputs]
-        node = base_op.make_node(*inner_inputs[:-2])
         law = TruncatedLaw(base_op, inner_inputs)
         rng = next(x for x in inner_inputs if isinstance(x.type, RandomType))
-        next_rng, q = pt.random.uniform(
-            size=base_op.size_param(node), rng=rng, return_next_rng=True
-        )
+        size = inner_inputs[dispatch.size_index(base_op)]
+        next_rng, q = pt.random.uniform(size=size, rng=rng, return_next_rng=True)
         draw = law.quantile(pt.maximum(q.astype("float64"), LEAST_Q)).astype(dist.dtype)
         return cls(
             base_rv_op=base_op,

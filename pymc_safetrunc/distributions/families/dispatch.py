@@ -31,6 +31,14 @@ def parameter_indices(op) -> list[int]:
     return list(indices)
 
 
+def size_index(op) -> int:
+    """Where the size stands among the inputs of the family's Op."""
+    if isinstance(op, RandomVariable):
+        return 1
+    (_, index, _), _ = op.get_input_output_type_idxs(op.extended_signature)
+    return index
+
+
 def is_discrete(op) -> bool:
     """Whether the family lives on whole numbers."""
     dtype = op.dtype if isinstance(op, RandomVariable) else op.output_types[op.default_output].dtype
