@@ -18,11 +18,23 @@ import numpy as np
 import pymc.sampling.mcmc as _mcmc
 from pymc.backends import _ZarrChainBase, _ZarrTraceBase
 
+# Feature: the support point of pst.Truncated
+from pymc.distributions.distribution import _support_point as distribution_support_point
+
 # Feature: the mean of the safe distributions, for pymc.distributions.moments.mean
 from pymc.distributions.moments.means import _mean as distribution_mean
 
+# Feature: pst.Truncated in another size (draws of many values, plates of a model)
+from pymc.distributions.shape_utils import _change_dist_size as distribution_resize
+
 # Feature: the default transform of the safe distributions
 from pymc.distributions.transforms import _default_transform as default_transform
+
+# Features: the log-density, log CDF, log survival and quantile of pst.Truncated
+from pymc.logprob.abstract import _icdf as distribution_icdf
+from pymc.logprob.abstract import _logccdf as distribution_logccdf
+from pymc.logprob.abstract import _logcdf as distribution_logcdf
+from pymc.logprob.abstract import _logprob as distribution_logp
 
 # Features: `sample` derives cores, BLAS threads, the start method and compile settings exactly as
 # `pm.sample` does, so that its runs are the same.
@@ -60,7 +72,13 @@ __all__ = [
     "cpu_count",
     "default_transform",
     "density_and_gradient",
+    "distribution_icdf",
+    "distribution_logccdf",
+    "distribution_logcdf",
+    "distribution_logp",
     "distribution_mean",
+    "distribution_resize",
+    "distribution_support_point",
     "get_default_tune_steps",
     "inline_ofg_node",
     "instantiate_steppers",

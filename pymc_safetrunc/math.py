@@ -119,13 +119,18 @@ def truncated_normal_logpdf(x, mu, sigma, lower, upper) -> TensorVariable:
     -2.812653382692
     """
     (x, mu, sigma, lower, upper), dtype = _arguments(x, mu, sigma, lower, upper)
-    anchor, log_mass, *_ = _normalizer(mu, sigma, lower, upper)
-    logp = _log_density(x, mu, sigma, anchor, log_mass)
+    logp = truncated_normal_logpdf_inside(x, mu, sigma, lower, upper)
     if not is_infinite_constant(lower):
         logp = pt.switch(x < lower, -np.inf, logp)
     if not is_infinite_constant(upper):
         logp = pt.switch(x > upper, -np.inf, logp)
     return logp.astype(dtype)
+
+
+def truncated_normal_logpdf_inside(x, mu, sigma, lower, upper) -> TensorVariable:
+    """The same for float64 tensors, x known to be inside the bounds up to rounding."""
+    anchor, log_mass, *_ = _normalizer(mu, sigma, lower, upper)
+    return _log_density(x, mu, sigma, anchor, log_mass)
 
 
 def truncated_normal_logcdf(x, mu, sigma, lower, upper) -> TensorVariable:

@@ -17,6 +17,36 @@ FEATURES = {
         "_mean",
         "the mean of the safe distributions",
     ),
+    "distribution_support_point": (
+        "pymc.distributions.distribution",
+        "_support_point",
+        "the support point of pst.Truncated",
+    ),
+    "distribution_resize": (
+        "pymc.distributions.shape_utils",
+        "_change_dist_size",
+        "pst.Truncated in another size",
+    ),
+    "distribution_logp": (
+        "pymc.logprob.abstract",
+        "_logprob",
+        "the log-density of pst.Truncated",
+    ),
+    "distribution_logcdf": (
+        "pymc.logprob.abstract",
+        "_logcdf",
+        "the log CDF of pst.Truncated",
+    ),
+    "distribution_logccdf": (
+        "pymc.logprob.abstract",
+        "_logccdf",
+        "the log survival function of pst.Truncated",
+    ),
+    "distribution_icdf": (
+        "pymc.logprob.abstract",
+        "_icdf",
+        "the quantile of pst.Truncated",
+    ),
     "link_only_mode": (
         "pytensor.compile.inner_function",
         "link_only_mode",

@@ -1,0 +1,12 @@
+"""Families under truncation: one module a group, each registered in `dispatch`."""
+
+from pymc_safetrunc.distributions.families import (
+    bounded,
+    cauchy,
+    exponential_like,
+    extreme_value,
+    logistic,
+    normal_like,
+)
+
+__all__ = ["bounded", "cauchy", "exponential_like", "extreme_value", "logistic", "normal_like"]

@@ -1,0 +1,142 @@
+r"""Gumbel, and Weibull, which is a Gumbel law of -log x.
+
+With G(z) = exp(-z) the CDF is exp(-G), and the mass of [a, b] is exp(-G(b)) (1 - exp(-D)) with
+D = G(a) - G(b). In the right tail D is about G(a) and may underflow: everything is in log D.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.distributions.continuous import WeibullBetaRV
+from pytensor.tensor.random.basic import GumbelRV
+
+from pymc_safetrunc.distributions.families import dispatch
+from pymc_safetrunc.distributions.families.safe import (
+    Z_HIGHEST,
+    Z_LOWEST,
+    log1mexp,
+    log1mexp_exp,
+    log_ratio,
+    power_density,
+    scaled_distance,
+    scaled_log_ratio,
+    standardized,
+)
+
+
+def _log_mass_shape(z_lower, width):
+    """The log of D, and log(1 - exp(-D)), which a right tail has as log D itself."""
+    log_d = log1mexp(width) - z_lower
+    return log_d, log1mexp_exp(log_d)
+
+
+def _logp(z, from_lower, to_upper, z_lower, width):
+    """Log-density in z of the truncated law; the distances are in units of z."""
+    log_d, log_shape = _log_mass_shape(z_lower, width)
+    hazard_step = -pt.exp(-z) * pt.expm1(-to_upper)
+    # in the right tail z and log D cancel: from_lower is their difference
+    in_tail = log_d < 0
+    tail = -from_lower - log1mexp(width) - (log_shape - log_d)
+    return pt.switch(in_tail, tail, -z - log_shape) - hazard_step
+
+
+def _log_remaining(q, log_d):
+    """-log(exp(-D) + q (1 - exp(-D))), relative to itself: how far G is above G(b) at q."""
+    d = pt.exp(log_d)
+    below = -(1 - q) * pt.expm1(-d)
+    near = below < 0.5
+    return pt.switch(
+        near,
+        -pt.log1p(-pt.switch(near, below, 0)),
+        -pt.log(q + (1 - q) * pt.exp(-d)),
+    )
+
+
+@dispatch.legal.register(GumbelRV)
+def _(op, mu, beta):
+    return (beta > 0,), "beta > 0"
+
+
+@dispatch.log_interval_mass.register(GumbelRV)
+def _(op, lower, upper, mu, beta):
+    width = scaled_distance(upper - lower, beta)
+    _, log_shape = _log_mass_shape(standardized(lower, mu, beta), width)
+    return log_shape - pt.exp(-standardized(upper, mu, beta))
+
+
+@dispatch.truncated_logp.register(GumbelRV)
+def _(op, value, lower, upper, mu, beta):
+    from_lower = scaled_distance(value - lower, beta)
+    to_upper = scaled_distance(upper - value, beta)
+    width = scaled_distance(upper - lower, beta)
+    z_lower = standardized(lower, mu, beta)
+    return _logp((value - mu) / beta, from_lower, to_upper, z_lower, width) - pt.log(beta)
+
+
+@dispatch.truncated_quantile.register(GumbelRV)
+def _(op, q, lower, upper, mu, beta):
+    width = scaled_distance(upper - lower, beta)
+    log_d = log1mexp(width) - standardized(lower, mu, beta)
+    z_upper = standardized(upper, mu, beta)
+    step = _log_remaining(q, log_d)
+    unbounded = z_upper >= Z_HIGHEST
+    # below a bound by log(1 + step/G(b)); without one G is the step itself, by logs in a far tail
+    bounded = upper - beta * pt.log1p(step * pt.exp(pt.switch(unbounded, 0, z_upper)))
+    far = log_d < -600
+    log_step = pt.switch(far, pt.log1p(-q) + log_d, pt.log(pt.switch(far, 1, step)))
+    return pt.switch(unbounded, mu - beta * log_step, bounded)
+
+
+@dispatch.support.register(WeibullBetaRV)
+def _(op, alpha, beta):
+    return 0.0, np.inf
+
+
+@dispatch.legal.register(WeibullBetaRV)
+def _(op, alpha, beta):
+    return (alpha > 0, beta > 0), "alpha > 0, beta > 0"
+
+
+def _weibull_z(bound, alpha, beta):
+    """The z of a bound, -alpha log(bound/beta), cut off as `standardized` does."""
+    known = pt.and_(bound > 0, pt.isfinite(bound))
+    ratio = pt.log(pt.switch(known, bound, beta) / beta)
+    z = -alpha * ratio
+    known = pt.and_(known, pt.and_(z >= Z_LOWEST, z <= Z_HIGHEST))
+    return pt.switch(known, z, pt.switch(bound > beta, Z_LOWEST, Z_HIGHEST))
+
+
+@dispatch.log_interval_mass.register(WeibullBetaRV)
+def _(op, lower, upper, alpha, beta):
+    width = scaled_log_ratio(upper, lower, alpha)
+    _, log_shape = _log_mass_shape(_weibull_z(upper, alpha, beta), width)
+    return log_shape - pt.exp(-_weibull_z(lower, alpha, beta))
+
+
+@dispatch.truncated_logp.register(WeibullBetaRV)
+def _(op, value, lower, upper, alpha, beta):
+    width = scaled_log_ratio(upper, lower, alpha)
+    z_upper = _weibull_z(upper, alpha, beta)
+    log_d, log_shape = _log_mass_shape(z_upper, width)
+    to_lower = scaled_log_ratio(value, lower, alpha)
+    hazard = pt.exp(-_weibull_z(value, alpha, beta))
+    hazard_step = -hazard * pt.expm1(-to_lower)
+    base = pt.log(alpha) - pt.log(beta) + power_density(alpha, value, beta)
+    # towards 0 the power and log D cancel: both are taken from the upper bound
+    in_tail = pt.and_(log_d < 0, value > 0)
+    known, last = pt.switch(in_tail, value, 1), pt.switch(in_tail, upper, 1)
+    power = (1 - alpha) * log_ratio(last, known) - pt.log(last)
+    tail = pt.log(alpha) + power - log1mexp(width) - (log_shape - log_d)
+    return pt.switch(in_tail, tail, base - log_shape) - hazard_step
+
+
+@dispatch.truncated_quantile.register(WeibullBetaRV)
+def _(op, q, lower, upper, alpha, beta):
+    width = scaled_log_ratio(upper, lower, alpha)
+    log_d = log1mexp(width) - _weibull_z(upper, alpha, beta)
+    z_lower = _weibull_z(lower, alpha, beta)
+    step = _log_remaining(1 - q, log_d)
+    unbounded = z_lower >= Z_HIGHEST
+    bounded = lower * pt.exp(pt.log1p(step * pt.exp(pt.switch(unbounded, 0, z_lower))) / alpha)
+    far = log_d < -600
+    log_step = pt.switch(far, pt.log(q) + log_d, pt.log(pt.switch(far, 1, step)))
+    return pt.switch(unbounded, beta * pt.exp(log_step / alpha), bounded)

@@ -1,0 +1,290 @@
+"""Families that are a normal or half-normal law of a coordinate t of x.
+
+HalfNormal, LogNormal, LogitNormal and Moyal: the kernels of the truncated normal in t. Where the
+bounds are near each other t is measured from one of them, so that the interval's width in t comes
+from the exact difference of the bounds. An origin that the law does not depend on is held fixed.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.distributions.continuous import MoyalRV
+from pymc.distributions.custom import CustomSymbolicDistRV
+from pytensor.gradient import disconnected_grad
+from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.random.basic import HalfNormalRV, LogNormalRV, NormalRV
+
+from pymc_safetrunc.distributions.families import dispatch
+from pymc_safetrunc.math import (
+    log_ndtr_interval,
+    truncated_normal_icdf,
+    truncated_normal_logcdf,
+    truncated_normal_logpdf_inside,
+    truncated_normal_logsf,
+    truncated_normal_mean,
+)
+
+
+class _Coordinate:
+    """What a family gives: t of x and its inverse, and the normal law of t between the bounds.
+
+    Attributes
+    ----------
+    law : list of TensorVariable
+        mu, sigma, lower and upper of t, lower < upper.
+    rising : bool
+        Whether t rises with x.
+    """
+
+    law: list
+    rising = True
+
+    def t(self, x):
+        """The coordinate of an x between the bounds."""
+        raise NotImplementedError
+
+    def x(self, t):
+        """The x of a coordinate."""
+        raise NotImplementedError
+
+    def log_slope(self, x):
+        """Log of |dt/dx|."""
+        raise NotImplementedError
+
+    def log_mass(self):
+        mu, sigma, lower, upper = self.law
+        return log_ndtr_interval((lower - mu) / sigma, (upper - mu) / sigma)
+
+    def logp(self, value):
+        return truncated_normal_logpdf_inside(self.t(value), *self.law) + self.log_slope(value)
+
+    def logcdf(self, value):
+        of_t = truncated_normal_logcdf if self.rising else truncated_normal_logsf
+        return of_t(self.t(value), *self.law)
+
+    def logccdf(self, value):
+        of_t = truncated_normal_logsf if self.rising else truncated_normal_logcdf
+        return of_t(self.t(value), *self.law)
+
+    def quantile(self, q):
+        return self.x(truncated_normal_icdf(q if self.rising else 1 - q, *self.law))
+
+
+class _Half(_Coordinate):
+    """t = x."""
+
+    def __init__(self, lower, upper, loc, sigma):
+        self.law = [loc, sigma, lower, upper]
+
+    def t(self, x):
+        return x
+
+    def x(self, t):
+        return t
+
+    def log_slope(self, x):
+        return pt.zeros_like(x)
+
+    def log_mass(self):
+        return super().log_mass() + np.log(np.float64(2))
+
+
+class _Log(_Coordinate):
+    """t = log x."""
+
+    def __init__(self, lower, upper, mu, sigma):
+        self.narrow = upper < 2 * lower
+        self.origin = disconnected_grad(pt.switch(self.narrow, lower, 1))
+        no_lower, no_upper = lower <= 0, pt.isinf(upper)
+        self.law = [
+            mu - pt.log(self.origin),
+            sigma,
+            pt.switch(no_lower, -np.inf, self.t(pt.switch(no_lower, 1, lower))),
+            pt.switch(no_upper, np.inf, self.t(pt.switch(no_upper, 1, upper))),
+        ]
+
+    def t(self, x):
+        step = (pt.switch(self.narrow, x, self.origin) - self.origin) / self.origin
+        return pt.switch(self.narrow, pt.log1p(step), pt.log(x))
+
+    def x(self, t):
+        near = self.origin + self.origin * pt.expm1(pt.switch(self.narrow, t, 0))
+        return pt.switch(self.narrow, near, pt.exp(t))
+
+    def log_slope(self, x):
+        return -pt.log(x)
+
+
+class _Logit(_Coordinate):
+    """t = log(x/(1 - x))."""
+
+    def __init__(self, lower, upper, mu, sigma):
+        self.narrow = pt.and_(upper < 2 * lower, 1 - lower < 2 * (1 - upper))
+        self.origin = disconnected_grad(pt.switch(self.narrow, lower, 0.5))
+        no_lower, no_upper = lower <= 0, upper >= 1
+        self.law = [
+            mu - pt.switch(self.narrow, pt.log(self.origin) - pt.log1p(-self.origin), 0),
+            sigma,
+            pt.switch(no_lower, -np.inf, self.t(pt.switch(no_lower, 0.5, lower))),
+            pt.switch(no_upper, np.inf, self.t(pt.switch(no_upper, 0.5, upper))),
+        ]
+
+    def t(self, x):
+        step = pt.switch(self.narrow, x, self.origin) - self.origin
+        near = pt.log1p(step / self.origin) - pt.log1p(-step / (1 - self.origin))
+        return pt.switch(self.narrow, near, pt.log(x) - pt.log1p(-x))
+
+    def x(self, t):
+        growth = pt.expm1(pt.switch(self.narrow, t, 0))
+        step = self.origin * (1 - self.origin) * growth / (1 + self.origin * growth)
+        return pt.switch(self.narrow, self.origin + step, pt.sigmoid(t))
+
+    def log_slope(self, x):
+        return -pt.log(x) - pt.log1p(-x)
+
+
+class _MoyalRoot(_Coordinate):
+    """t = exp(-(x - mu)/(2 sigma)), half-normal; a right tail of x is t near 0.
+
+    In a narrow interval or a left tail, less its value at the upper bound: minus that is mu.
+    """
+
+    rising = False
+
+    def __init__(self, lower, upper, mu, sigma):
+        self.mu, self.twice, self.upper = mu, 2 * sigma, upper
+        no_upper = upper - mu > _MOYAL_FAR * self.twice
+        no_lower = mu - lower > _MOYAL_FAR * self.twice
+        self.known_upper = pt.switch(no_upper, mu, upper)
+        known_lower = pt.switch(no_lower, pt.minimum(mu, self.known_upper), lower)
+        # exp(-(upper - mu)/(2 sigma)), and the step of t over the interval
+        least = pt.exp(-(self.known_upper - mu) / self.twice)
+        width = (self.known_upper - known_lower) / self.twice
+        complete = pt.or_(no_upper, no_lower)
+        near = pt.or_(width < _MOYAL_NARROW, least > 1)
+        self.shifted = pt.and_(pt.invert(complete), near)
+        self.least = pt.switch(self.shifted, least, 1)
+        last = pt.switch(
+            self.shifted,
+            self.least * pt.expm1(pt.switch(self.shifted, width, 0)),
+            pt.exp((mu - known_lower) / self.twice),
+        )
+        self.law = [
+            pt.switch(self.shifted, -least, 0),
+            np.float64(1),
+            pt.switch(pt.or_(no_upper, self.shifted), 0, least),
+            pt.switch(no_lower, np.inf, last),
+        ]
+
+    def t(self, x):
+        below = (self.known_upper - pt.switch(self.shifted, x, self.known_upper)) / self.twice
+        shifted = self.least * pt.expm1(below)
+        return pt.switch(self.shifted, shifted, pt.exp((self.mu - x) / self.twice))
+
+    def x(self, t):
+        relative = pt.switch(self.shifted, t, 0) / self.least
+        shifted = self.known_upper - self.twice * pt.log1p(relative)
+        t = pt.switch(self.shifted, 1, t)
+        return pt.switch(self.shifted, shifted, self.mu - self.twice * pt.log(t))
+
+    def log_slope(self, x):
+        return (self.mu - x) / self.twice - pt.log(self.twice)
+
+    def log_mass(self):
+        return super().log_mass() + np.log(np.float64(2))
+
+
+# exp of more half-scales than this is near overflow, or 0 to every use
+_MOYAL_FAR = np.float64(700.0)
+# t of wider bounds differ by a factor of 2
+_MOYAL_NARROW = np.float64(0.7)
+
+
+def _register(rv_type, coordinate):
+    """Answer the questions of `dispatch` for a family by its coordinate."""
+
+    @dispatch.log_interval_mass.register(rv_type)
+    def _(op, lower, upper, *params):
+        return coordinate(lower, upper, *params).log_mass()
+
+    @dispatch.truncated_logp.register(rv_type)
+    def _(op, value, lower, upper, *params):
+        return coordinate(lower, upper, *params).logp(value)
+
+    @dispatch.truncated_logcdf.register(rv_type)
+    def _(op, value, lower, upper, *params):
+        return coordinate(lower, upper, *params).logcdf(value)
+
+    @dispatch.truncated_logccdf.register(rv_type)
+    def _(op, value, lower, upper, *params):
+        return coordinate(lower, upper, *params).logccdf(value)
+
+    @dispatch.truncated_quantile.register(rv_type)
+    def _(op, q, lower, upper, *params):
+        return coordinate(lower, upper, *params).quantile(q)
+
+    @dispatch.legal.register(rv_type)
+    def _(op, mu, sigma):
+        return (sigma > 0,), "sigma > 0"
+
+
+_register(HalfNormalRV, _Half)
+_register(LogNormalRV, _Log)
+_register(MoyalRV, _MoyalRoot)
+
+
+@dispatch.support.register(HalfNormalRV)
+def _(op, loc, sigma):
+    return loc, np.inf
+
+
+@dispatch.truncated_mean.register(HalfNormalRV)
+def _(op, lower, upper, loc, sigma):
+    return truncated_normal_mean(loc, sigma, lower, upper)
+
+
+@dispatch.support.register(LogNormalRV)
+def _(op, mu, sigma):
+    return 0.0, np.inf
+
+
+def _is_logit_normal(op):
+    """Whether a CustomDist is PyMC's LogitNormal, which has no Op of its own: sigmoid(normal)."""
+    outer = op.inner_outputs[op.default_output].owner
+    if dispatch.family_name(op) != "LogitNormal" or outer is None or len(outer.inputs) != 1:
+        return False
+    is_sigmoid = isinstance(outer.op, Elemwise) and outer.op.scalar_op == pt.sigmoid.scalar_op
+    inner = outer.inputs[0].owner
+    return is_sigmoid and inner is not None and isinstance(inner.op, NormalRV)
+
+
+def _register_logit_normal(question, answer):
+    """Answer one question for LogitNormal, and leave other CustomDists to the default."""
+    default = question.dispatch(object)
+
+    @question.register(CustomSymbolicDistRV)
+    def _(op, *arguments):
+        return (answer if _is_logit_normal(op) else default)(op, *arguments)
+
+
+_register_logit_normal(dispatch.support, lambda op, mu, sigma: (0.0, 1.0))
+_register_logit_normal(dispatch.legal, lambda op, mu, sigma: ((sigma > 0,), "sigma > 0"))
+_register_logit_normal(
+    dispatch.log_interval_mass,
+    lambda op, lower, upper, *params: _Logit(lower, upper, *params).log_mass(),
+)
+_register_logit_normal(
+    dispatch.truncated_logp,
+    lambda op, value, lower, upper, *params: _Logit(lower, upper, *params).logp(value),
+)
+_register_logit_normal(
+    dispatch.truncated_logcdf,
+    lambda op, value, lower, upper, *params: _Logit(lower, upper, *params).logcdf(value),
+)
+_register_logit_normal(
+    dispatch.truncated_logccdf,
+    lambda op, value, lower, upper, *params: _Logit(lower, upper, *params).logccdf(value),
+)
+_register_logit_normal(
+    dispatch.truncated_quantile,
+    lambda op, q, lower, upper, *params: _Logit(lower, upper, *params).quantile(q),
+)

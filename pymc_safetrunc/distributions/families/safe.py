@@ -1,0 +1,66 @@
+"""Arithmetic of the closed forms: relative to itself, with derivatives that are never NaN.
+
+The backward pass multiplies what a branch was not taken for by 0, so nothing infinite may enter a
+branch: arguments are replaced where they are not used.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+
+# exp(-750) is 0 in double precision, and so are its derivatives
+FAR = np.float64(750.0)
+# exp(-z) is near overflow below the first, and 0 above the second
+Z_LOWEST, Z_HIGHEST = np.float64(-700.0), FAR
+# log(1 - exp(-e^y)) is y to rounding where e^y/2 is less than 2^-53
+_LINEAR = np.float64(-40.0)
+
+
+def scaled_distance(distance, scale):
+    """distance/scale for distance >= 0, and FAR where that is more: there exp(-distance) is 0.
+
+    The distance may be infinite. No derivative flows where it is cut off.
+    """
+    near = distance < FAR * scale
+    return pt.switch(near, pt.switch(near, distance, 0) / scale, FAR)
+
+
+def standardized(x, origin, scale):
+    """(x - origin)/scale, cut off where exp(-z) is 0 or near overflow; x may be infinite."""
+    low, high = x - origin < Z_LOWEST * scale, x - origin > Z_HIGHEST * scale
+    known = pt.invert(pt.or_(low, high))
+    z = pt.switch(known, x - origin, 0) / scale
+    return pt.switch(known, z, pt.switch(low, Z_LOWEST, Z_HIGHEST))
+
+
+def log_ratio(x, origin):
+    """log(x/origin) for x >= origin > 0: from their difference where they are near."""
+    near = x < 2 * origin
+    step = pt.switch(near, x, origin) - origin
+    # not by the quotient, whose derivative underflows between numbers that are far apart
+    return pt.switch(near, pt.log1p(step / origin), pt.log(x) - pt.log(origin))
+
+
+def scaled_log_ratio(x, origin, power):
+    """The product of power and `log_ratio`, FAR where that is more; x may be infinite, origin 0."""
+    known = pt.and_(origin > 0, pt.isfinite(x))
+    scaled = power * log_ratio(pt.switch(known, x, 1), pt.switch(known, origin, 1))
+    return pt.switch(pt.and_(known, scaled < FAR), scaled, FAR)
+
+
+def log1mexp(x):
+    """log(1 - exp(-x)) for x >= 0."""
+    return pt.log1mexp(-x)
+
+
+def log1mexp_exp(y):
+    """log(1 - exp(-e^y)): y itself far below 0, and 0 far above."""
+    linear = y < _LINEAR
+    return pt.switch(linear, y, log1mexp(pt.exp(pt.switch(linear, 0, y))))
+
+
+def power_density(exponent, x, scale):
+    """(exponent - 1) log(x/scale) for x >= 0, with its limit at 0."""
+    positive = x > 0
+    inside = (exponent - 1) * pt.log(pt.switch(positive, x, 1) / scale)
+    at_zero = pt.switch(exponent < 1, np.inf, pt.switch(exponent > 1, -np.inf, 0.0))
+    return pt.switch(positive, inside, at_zero)
