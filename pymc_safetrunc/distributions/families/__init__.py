@@ -2,6 +2,7 @@
 
 from pymc_safetrunc.distributions.families import (
     bounded,
+    by_quadrature,
     cauchy,
     exponential_like,
     extreme_value,
@@ -9,4 +10,12 @@ from pymc_safetrunc.distributions.families import (
     normal_like,
 )
 
-__all__ = ["bounded", "cauchy", "exponential_like", "extreme_value", "logistic", "normal_like"]
+__all__ = [
+    "bounded",
+    "by_quadrature",
+    "cauchy",
+    "exponential_like",
+    "extreme_value",
+    "logistic",
+    "normal_like",
+]
