@@ -16,8 +16,8 @@ POINTS, WEIGHTS = leggauss(NODES)
 # Row j: the integrand's j-th Legendre coefficient from its values times their weights.
 LEGENDRE = np.ascontiguousarray((legvander(POINTS, NODES - 1) * (np.arange(NODES) + 0.5)).T)
 
-# Mass at a point that is e^-36 of the highest does not count in double precision.
-DEPTH = 36.0
+# Mass at a point that is e^-40 of the highest does not count in double precision, nor in a draw.
+DEPTH = 40.0
 # A cell is as large as the change of the root of its depth, plus this much of what it bends ...
 BEND = 0.3
 # ... where more than that says that the cell is too wide to know.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numba
 import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
@@ -89,7 +90,7 @@ class RowOp(Op):
         """Nothing."""
         return [DisconnectedType()() for _ in inputs]
 
-    def infer_shape(self, fgraph, node, shapes):
+    def infer_shape(self, node, shapes):
         """The output is of a length known beforehand."""
         return [node.outputs[0].type.shape]
 
@@ -144,7 +145,8 @@ class PlaceOfShare(RowOp):
 
 @cache
 def _compiled(op):
-    return numba_njit(op.loop(), fastmath=False)
+    # not PyTensor's numba_njit, whose functions cannot be called from Python
+    return numba.njit(op.loop())
 
 
 @register_funcify_and_cache_key(RowOp)

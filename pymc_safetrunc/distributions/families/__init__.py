@@ -6,6 +6,7 @@ from pymc_safetrunc.distributions.families import (
     cauchy,
     exponential_like,
     extreme_value,
+    interpolated,
     logistic,
     normal_like,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "cauchy",
     "exponential_like",
     "extreme_value",
+    "interpolated",
     "logistic",
     "normal_like",
 ]

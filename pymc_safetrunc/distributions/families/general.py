@@ -7,10 +7,13 @@ further out, by registering with the two functions below.
 
 from functools import singledispatch
 
+import numpy as np
 import pytensor.tensor as pt
+from pymc.distributions import transforms
 
-from pymc_safetrunc._upstream import distribution_support_point
+from pymc_safetrunc._upstream import default_transform, distribution_support_point
 from pymc_safetrunc.distributions.families import dispatch, quadrature
+from pymc_safetrunc.ops.quadrature import held
 
 
 @singledispatch
@@ -31,8 +34,26 @@ def centre(op, *params):
     return distribution_support_point(op, node.outputs[op.default_output or 0], *node.inputs)
 
 
+def general_support(op, *params):
+    """Edges of the support that the default transform of a family's Op says."""
+    transform = default_transform(op, None)
+    if transform is transforms.log:
+        return 0.0, np.inf
+    if transform is transforms.logodds:
+        return 0.0, 1.0
+    if transform is transforms.circular:
+        return -np.pi, np.pi
+    if isinstance(transform, transforms.Interval):
+        edges = transform.args_fn(*dispatch.base_inputs(op, None, params))
+        return tuple(
+            infinite if edge is None else edge
+            for edge, infinite in zip(edges, (-np.inf, np.inf), strict=True)
+        )
+    return -np.inf, np.inf
+
+
 def general_log_interval_mass(op, lower, upper, *params):
-    """log P(lower <= X <= upper) by quadrature."""
+    """Log P(lower <= X <= upper) by quadrature."""
     rule = _for_rule(op, upper, params)
     return quadrature.log_interval_mass(
         rule, lower, upper, centre(op, *params), name=dispatch.family_name(op)
@@ -41,7 +62,9 @@ def general_log_interval_mass(op, lower, upper, *params):
 
 def general_truncated_logp(op, value, lower, upper, *params):
     """Log-density at a value between the bounds, of the same formula as the mass below it."""
-    numerator = log_density(op, value, upper, upper - value, *params)
+    # what the upper bound is for is a distance, which it cancels out of
+    at = held(upper)
+    numerator = log_density(op, value, at, at - value, *params)
     return numerator - general_log_interval_mass(op, lower, upper, *params)
 
 
@@ -55,5 +78,5 @@ def general_truncated_quantile(op, q, lower, upper, *params):
 
 def _for_rule(op, upper, params):
     """The log-density as a rule calls it, which adds three axes to the batch."""
-    upper, *params = (pt.shape_padright(x, 3) for x in (upper, *params))
+    upper, *params = (pt.shape_padright(x, 3) for x in (held(upper), *params))
     return lambda x, to_upper: log_density(op, x, upper, to_upper, *params)

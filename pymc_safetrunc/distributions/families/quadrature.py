@@ -39,6 +39,8 @@ CELLS = 24
 PANELS = 16
 # Stands for the log of nothing in the search, where an infinity would make NaN of a difference.
 NOTHING = np.float64(-1e300)
+# The least quantile: what a draw can ask for, half the spacing of uniform numbers.
+LEAST_Q = np.float64(2.0**-54)
 # Square of the last Legendre coefficients over the first: the size of what the rule leaves out.
 TOLERANCE = np.float64(1e-7)
 # Nothing is looked for nearer to an end than this, nor further out than its reciprocal ...
@@ -209,17 +211,24 @@ def quantile(log_density: LogDensity, q, lower, upper, centre, *, name="The dist
 
     The arguments are those of `log_interval_mass`. The panel that holds q is found from the masses
     of the panels, counted from the nearer bound, and the place in it from the integral of the
-    polynomial through its nodes. No derivatives.
+    polynomial through its nodes: the probability below it is q to 1e-9. No derivatives.
 
     Raises
     ------
     pymc.logprob.utils.ParameterValueError
-        When the rule has not resolved the density.
+        When the rule has not resolved the density, or q is below `LEAST_Q`, where the window ends.
     """
     q, lower, upper, centre = (pt.as_tensor_variable(x) for x in (q, lower, upper, centre))
     rule = interval_rule(log_density, lower, upper, centre)
     share = check_parameters(
         rule.share, rule.is_resolved, msg=unresolved(name), can_be_replaced_by_ninf=False
+    )
+    q = check_parameters(
+        q,
+        pt.invert(q < LEAST_Q),
+        msg=f"q is at least {LEAST_Q:.1e} for {name}, whose quantiles come from quadrature. "
+        "For a smaller one truncate at a bound closer to it",
+        can_be_replaced_by_ninf=False,
     )
     place = place_of_share(rule.edges, share, q[..., None])
     x, _, _ = rule.sides.at(_trailing(place[..., None, 0]))
