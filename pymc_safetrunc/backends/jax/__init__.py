@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from pymc_safetrunc.backends.jax import (
     log_interval,
+    quadrature,
     random,
     truncated_normal,
     truncated_normal_quantile,
 )
 from pymc_safetrunc.backends.jax.funcify import register
+from pymc_safetrunc.ops import quadrature as quadrature_ops
 from pymc_safetrunc.ops import truncated_normal as truncated_normal_ops
 from pymc_safetrunc.ops.kernel_op import KernelOp
 
@@ -22,8 +24,11 @@ ARRAY_KERNELS: dict[type[KernelOp], Callable] = {
     truncated_normal_ops.Curvature: truncated_normal.curvature,
     truncated_normal_ops.LogInterval: log_interval.log_interval,
     truncated_normal_ops.Quantile: truncated_normal_quantile.quantile,
+    quadrature_ops.Held: quadrature.held,
+    quadrature_ops.MassBetween: quadrature.mass_between,
 }
 
 for op_class, array_kernel in ARRAY_KERNELS.items():
     register(op_class, array_kernel)
 random.register()
+quadrature.register()

@@ -2,11 +2,22 @@
 
 from pymc_safetrunc.distributions.families import (
     bounded,
+    by_quadrature,
     cauchy,
     exponential_like,
     extreme_value,
+    interpolated,
     logistic,
     normal_like,
 )
 
-__all__ = ["bounded", "cauchy", "exponential_like", "extreme_value", "logistic", "normal_like"]
+__all__ = [
+    "bounded",
+    "by_quadrature",
+    "cauchy",
+    "exponential_like",
+    "extreme_value",
+    "interpolated",
+    "logistic",
+    "normal_like",
+]

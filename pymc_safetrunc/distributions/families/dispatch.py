@@ -109,16 +109,20 @@ def base_logp(op, value, *params):
             f"{family_name(op)} has no log-density of its own: PyMC derives it from a graph, which "
             "cannot be truncated. Give pm.CustomDist a logp=, and truncate that."
         )
+    return distribution_logp(op, (value,), *base_inputs(op, None, params))
+
+
+def base_inputs(op, rng, params):
+    """Inputs of the family's Op, without a size."""
     if isinstance(op, RandomVariable):
-        inputs = [None, NoneConst, *params]
-    else:
-        (rng, size, places), _ = op.get_input_output_type_idxs(op.extended_signature)
-        inputs = [None] * (len(rng) + (size is not None) + len(places))
-        if size is not None:
-            inputs[size] = NoneConst
-        for place, param in zip(places, params, strict=True):
-            inputs[place] = param
-    return distribution_logp(op, (value,), *inputs)
+        return [rng, NoneConst, *params]
+    (rngs, size, places), _ = op.get_input_output_type_idxs(op.extended_signature)
+    inputs = [rng] * (len(rngs) + (size is not None) + len(places))
+    if size is not None:
+        inputs[size] = NoneConst
+    for place, param in zip(places, params, strict=True):
+        inputs[place] = param
+    return inputs
 
 
 # The smaller share's log is at most log(1/2), so the larger's is -log(2) at least, up to rounding.

@@ -1,13 +1,82 @@
-"""Families without an entry: quadrature of their density between the bounds."""
+"""The general form of truncation: quadrature of the density between the bounds.
 
-from pymc_safetrunc.distributions.families.dispatch import family_name
+A continuous family without an entry takes it as it stands: its log-density is PyMC's, and a point
+of its body is PyMC's support point. `by_quadrature` gives some families a log-density that holds
+further out, by registering with the two functions below.
+"""
+
+from functools import singledispatch
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.distributions import transforms
+
+from pymc_safetrunc._upstream import default_transform, distribution_support_point
+from pymc_safetrunc.distributions.families import dispatch, quadrature
+from pymc_safetrunc.ops.quadrature import held
+
+
+@singledispatch
+def log_density(op, x, upper, to_upper, *params):
+    """Log-density at x of the untruncated law, broadcasting.
+
+    For a family with a singularity at a finite upper edge: from the edge to x it is (edge - upper)
+    + to_upper, which keeps its digits where x has rounded to the edge.
+    """
+    return dispatch.base_logp(op, x, *params)
+
+
+@singledispatch
+def centre(op, *params):
+    """Some point of the body: mode, median, mean or something between."""
+    inputs = dispatch.base_inputs(op, pt.random.shared_rng(seed=None), params)
+    node = op.make_node(*inputs)
+    return distribution_support_point(op, node.outputs[op.default_output or 0], *node.inputs)
+
+
+def general_support(op, *params):
+    """Edges of the support that the default transform of a family's Op says."""
+    transform = default_transform(op, None)
+    if transform is transforms.log:
+        return 0.0, np.inf
+    if transform is transforms.logodds:
+        return 0.0, 1.0
+    if transform is transforms.circular:
+        return -np.pi, np.pi
+    if isinstance(transform, transforms.Interval):
+        edges = transform.args_fn(*dispatch.base_inputs(op, None, params))
+        return tuple(
+            infinite if edge is None else edge
+            for edge, infinite in zip(edges, (-np.inf, np.inf), strict=True)
+        )
+    return -np.inf, np.inf
 
 
 def general_log_interval_mass(op, lower, upper, *params):
-    """Log of P(lower <= X <= upper) by quadrature."""
-    raise NotImplementedError(f"Truncated has no form for {family_name(op)} yet.")
+    """Log P(lower <= X <= upper) by quadrature."""
+    rule = _for_rule(op, upper, params)
+    return quadrature.log_interval_mass(
+        rule, lower, upper, centre(op, *params), name=dispatch.family_name(op)
+    )
+
+
+def general_truncated_logp(op, value, lower, upper, *params):
+    """Log-density at a value between the bounds, of the same formula as the mass below it."""
+    # what the upper bound is for is a distance, which it cancels out of
+    at = held(upper)
+    numerator = log_density(op, value, at, at - value, *params)
+    return numerator - general_log_interval_mass(op, lower, upper, *params)
 
 
 def general_truncated_quantile(op, q, lower, upper, *params):
     """Quantile of the truncated law by quadrature."""
-    raise NotImplementedError(f"Truncated has no form for {family_name(op)} yet.")
+    rule = _for_rule(op, upper, params)
+    return quadrature.quantile(
+        rule, q, lower, upper, centre(op, *params), name=dispatch.family_name(op)
+    )
+
+
+def _for_rule(op, upper, params):
+    """The log-density as a rule calls it, which adds three axes to the batch."""
+    upper, *params = (pt.shape_padright(x, 3) for x in (held(upper), *params))
+    return lambda x, to_upper: log_density(op, x, upper, to_upper, *params)

@@ -1,0 +1,83 @@
+"""Array form of the loops of a quadrature rule, one row each; `Blockwise` maps them.
+
+Nothing is differentiated here: the row of a search is held fixed.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import i0e
+from pymc.distributions.dist_math import I0e
+from pytensor.link.jax.dispatch import jax_funcify
+
+from pymc_safetrunc.kernels import quadrature as kernels
+from pymc_safetrunc.ops.quadrature import PlaceOfShare, Regrid
+
+
+def held(x):
+    """Return x."""
+    return x
+
+
+def mass_between(log_mass, lower, upper, log_density_lower, log_density_upper):
+    """Return the log mass."""
+    return log_mass
+
+
+def regrid(u, seen, cells):
+    """Edges as `kernels.quadrature.regrid` puts them: each is a sum of the cells before it."""
+    depth = jnp.minimum(seen.max() - seen, kernels.DEPTH)
+    width = jnp.diff(u)
+    slope = jnp.clip(jnp.diff(depth) / (width + 1e-290), -kernels.STEEPEST, kernels.STEEPEST)
+    turn = jnp.pad(jnp.abs(jnp.diff(slope)), 1)
+    bend = jnp.sqrt(jnp.maximum(turn[:-1], turn[1:]) * width)
+    bend = jnp.minimum(bend, kernels.MOST_BEND)
+    inside = jnp.minimum(depth[:-1], depth[1:]) < kernels.DEPTH
+    size = jnp.abs(jnp.diff(jnp.sqrt(depth))) + kernels.BEND * bend + kernels.FLAT
+    size = jnp.where(inside, size, kernels.OUTSIDE)
+    end = jnp.cumsum(size)
+    goal = end[-1] * jnp.arange(cells + 1) / cells
+    part = jnp.clip((goal[:, None] - (end - size)) / size, 0.0, 1.0)
+    edges = u[0] + (part * width).sum(-1)
+    first = jnp.where(inside, u[:-1], u[-1]).min()
+    last = jnp.where(inside, u[1:], u[0]).max()
+    return jnp.clip(edges, first, last)
+
+
+def place_of_share(edges, share, q):
+    """Coordinate and side as `kernels.quadrature.place_of_share` finds them."""
+    masses = share.sum(-1)
+    left, right = masses.sum(-1)
+    side = (q * (left + right) >= left).astype(int)
+    goal = jnp.where(side == 0, q, 1 - q) * (left + right)
+    within = jnp.cumsum(masses[side][::-1])[::-1]
+    chosen = jnp.maximum((within >= goal).sum() - 1, 0)
+    goal = goal - (within[chosen] - masses[side, chosen])
+    coefficients = kernels.LEGENDRE @ share[side, chosen]
+
+    def halve(_, bracket):
+        low, high = bracket
+        middle = (low + high) / 2
+        is_right = kernels.mass_right_of(middle, coefficients) > goal
+        return jnp.where(is_right, middle, low), jnp.where(is_right, high, middle)
+
+    low, high = jax.lax.fori_loop(0, kernels.HALVINGS, halve, (-jnp.ones(()), jnp.ones(())))
+    start, end = edges[side, chosen], edges[side, chosen + 1]
+    u = start + (1 + (low + high) / 2) / 2 * (end - start)
+    return jnp.stack([u, side.astype(u.dtype)])
+
+
+def register():
+    """Give PyTensor's JAX backend the rows, and the Bessel function of PyMC."""
+
+    @jax_funcify.register(Regrid)
+    def funcify_regrid(op, **kwargs):
+        cells = op.cells
+        return lambda u, seen: regrid(*map(jax.lax.stop_gradient, (u, seen)), cells)
+
+    @jax_funcify.register(PlaceOfShare)
+    def funcify_place_of_share(op, **kwargs):
+        return lambda *row: place_of_share(*map(jax.lax.stop_gradient, (*row[:2], row[2][0])))
+
+    @jax_funcify.register(I0e)
+    def funcify_i0e(op, **kwargs):
+        return i0e

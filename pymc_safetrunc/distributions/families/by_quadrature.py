@@ -1,0 +1,235 @@
+"""Families that take the general form with a log-density of their own.
+
+PyMC's is right in the body. Here no square overflows, no logarithm is taken of something that has
+underflown, and nothing cancels in a tail. A parameter of a support or a centre is in the order of
+PyTensor's Op.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.distributions.continuous import (
+    ExGaussianRV,
+    HalfStudentTRV,
+    RiceRV,
+    SkewNormalRV,
+    SkewStudentTRV,
+    WaldRV,
+)
+from pymc.distributions.dist_math import i0e
+from pytensor.tensor.random.basic import (
+    BetaRV,
+    GammaRV,
+    InvGammaRV,
+    StudentTRV,
+    VonMisesRV,
+)
+
+from pymc_safetrunc.distributions.families import dispatch, general
+from pymc_safetrunc.math import log_ndtr
+
+LOG_2PI = np.log(2 * np.pi)
+# y^2 + 1 is y^2 beyond this, and y^2 overflows much further out only
+LARGE = np.float64(1e10)
+
+
+def register(op_class, edges, words, *conditions):
+    """Make a family with these edges and legal parameters take the general form.
+
+    Conditions are functions of the parameters, edges numbers or functions of them.
+    """
+
+    @dispatch.support.register(op_class)
+    def _(op, *params):
+        return tuple(edge(*params) if callable(edge) else edge for edge in edges)
+
+    @dispatch.legal.register(op_class)
+    def _(op, *params):
+        return tuple(condition(*params) for condition in conditions), words
+
+    # numerator and denominator of the same formula: what they have in common cancels to the bit
+    dispatch.truncated_logp.register(op_class)(general.general_truncated_logp)
+
+
+def positive(*places):
+    """Condition: the parameters in these places are positive."""
+    return lambda *params: pt.all([pt.all(params[i] > 0) for i in places])
+
+
+REAL = (-np.inf, np.inf)
+POSITIVE = (0.0, np.inf)
+
+register(GammaRV, POSITIVE, "alpha > 0, beta > 0", positive(0, 1))
+register(InvGammaRV, POSITIVE, "alpha > 0, beta > 0", positive(0, 1))
+register(BetaRV, (0.0, 1.0), "alpha > 0, beta > 0", positive(0, 1))
+register(StudentTRV, REAL, "nu > 0, sigma > 0", positive(0, 2))
+register(HalfStudentTRV, POSITIVE, "nu > 0, sigma > 0", positive(0, 1))
+register(SkewStudentTRV, REAL, "a > 0, b > 0, sigma > 0", positive(0, 1, 3))
+register(ExGaussianRV, REAL, "sigma > 0, nu > 0", positive(1, 2))
+register(
+    WaldRV,
+    (lambda mu, lam, alpha: alpha, np.inf),
+    "mu > 0, lam > 0, alpha >= 0",
+    positive(0, 1),
+    lambda mu, lam, alpha: alpha >= 0,
+)
+register(SkewNormalRV, REAL, "sigma > 0", positive(1))
+register(RiceRV, POSITIVE, "sigma > 0, b >= 0", positive(1), lambda b, sigma: b >= 0)
+register(VonMisesRV, (-np.pi, np.pi), "kappa > 0", positive(1))
+
+
+def log1p_square(y):
+    """log(1 + y^2) without overflow."""
+    size = abs(y)
+    large = size > LARGE
+    return pt.switch(
+        large, 2 * pt.log(pt.switch(large, size, 1)), pt.log1p(pt.switch(large, 0, y) ** 2)
+    )
+
+
+@general.log_density.register(GammaRV)
+def _(op, x, upper, to_upper, alpha, scale):
+    z = x / scale
+    return (alpha - 1) * pt.log(z) - z - pt.log(scale) - pt.gammaln(alpha)
+
+
+@general.centre.register(GammaRV)
+def _(op, alpha, scale):
+    return alpha * scale
+
+
+@general.log_density.register(InvGammaRV)
+def _(op, x, upper, to_upper, alpha, beta):
+    z = beta / x
+    return alpha * pt.log(z) - z - pt.log(x) - pt.gammaln(alpha)
+
+
+@general.centre.register(InvGammaRV)
+def _(op, alpha, beta):
+    return beta / (alpha + 1)
+
+
+@general.log_density.register(BetaRV)
+def _(op, x, upper, to_upper, alpha, beta):
+    log_norm = pt.gammaln(alpha) + pt.gammaln(beta) - pt.gammaln(alpha + beta)
+    from_one = (1 - upper) + to_upper
+    return (alpha - 1) * pt.log(x) + (beta - 1) * pt.log(from_one) - log_norm
+
+
+@general.centre.register(BetaRV)
+def _(op, alpha, beta):
+    return alpha / (alpha + beta)
+
+
+def log_student_t(z, nu, sigma):
+    """Log-density of Student's t, z scaled by sigma."""
+    log_norm = pt.gammaln((nu + 1) / 2) - pt.gammaln(nu / 2) - pt.log(nu * np.pi) / 2
+    return log_norm - pt.log(sigma) - (nu + 1) / 2 * log1p_square(z / pt.sqrt(nu))
+
+
+@general.log_density.register(StudentTRV)
+def _(op, x, upper, to_upper, nu, mu, sigma):
+    return log_student_t((x - mu) / sigma, nu, sigma)
+
+
+@general.centre.register(StudentTRV)
+def _(op, nu, mu, sigma):
+    return mu
+
+
+@general.log_density.register(HalfStudentTRV)
+def _(op, x, upper, to_upper, nu, sigma):
+    return np.log(2) + log_student_t(x / sigma, nu, sigma)
+
+
+@general.centre.register(HalfStudentTRV)
+def _(op, nu, sigma):
+    return sigma
+
+
+@general.log_density.register(SkewStudentTRV)
+def _(op, x, upper, to_upper, a, b, mu, sigma):
+    """log(1 +- z/r), r^2 = a + b + z^2, where one of the two would cancel: they are reciprocals.
+
+    That is, (1 + z/r) (1 - z/r) = (a + b)/r^2.
+    """
+    z = (x - mu) / sigma
+    below = z < 0
+    size = pt.switch(below, -z, z)
+    unit = pt.maximum(size, 1)
+    r = unit * pt.sqrt((size / unit) ** 2 + (a + b) / unit / unit)
+    larger = pt.log(r + size) - pt.log(r)
+    smaller = pt.log(a + b) - pt.log(r) - pt.log(r + size)
+    plus, minus = pt.switch(below, smaller, larger), pt.switch(below, larger, smaller)
+    log_beta = pt.gammaln(a) + pt.gammaln(b) - pt.gammaln(a + b)
+    log_norm = (a + b - 1) * np.log(2) + log_beta + pt.log(a + b) / 2 + pt.log(sigma)
+    return (a + 0.5) * plus + (b + 0.5) * minus - log_norm
+
+
+@general.centre.register(SkewStudentTRV)
+def _(op, a, b, mu, sigma):
+    return mu + sigma * (a - b) * pt.sqrt((a + b) / (2 * a + 1) / (2 * b + 1))
+
+
+@general.log_density.register(ExGaussianRV)
+def _(op, x, upper, to_upper, mu, sigma, nu):
+    """Exponential decay times a normal CDF; left of where that has its bend, one of the two forms.
+
+    There exp(sigma^2/(2 nu^2) - (x - mu)/nu) Phi(t) is exp(-z^2/2) erfcx(-t/sqrt 2)/2. PyMC takes
+    a normal density where nu < sigma/20; this is the law itself.
+    """
+    z = (x - mu) / sigma
+    t = z - sigma / nu
+    left = t < 0
+    scaled = pt.log(pt.erfcx(pt.switch(left, -t, 0) / np.sqrt(2)) / 2) - z**2 / 2
+    decay = (sigma / nu) ** 2 / 2 - (x - mu) / nu + log_ndtr(pt.switch(left, 0, t))
+    return pt.switch(left, scaled, decay) - pt.log(nu)
+
+
+@general.centre.register(ExGaussianRV)
+def _(op, mu, sigma, nu):
+    return mu + nu
+
+
+@general.log_density.register(WaldRV)
+def _(op, x, upper, to_upper, mu, lam, alpha):
+    y = x - alpha
+    exponent = lam / 2 * ((y - mu) / mu) * ((1 - mu / y) / mu)
+    return (pt.log(lam) - LOG_2PI - 3 * pt.log(y)) / 2 - exponent
+
+
+@general.centre.register(WaldRV)
+def _(op, mu, lam, alpha):
+    skewness = 1.5 * mu / lam
+    return alpha + mu / (skewness + pt.sqrt(1 + skewness**2))
+
+
+@general.log_density.register(SkewNormalRV)
+def _(op, x, upper, to_upper, mu, sigma, alpha):
+    z = (x - mu) / sigma
+    return np.log(2) - LOG_2PI / 2 - pt.log(sigma) - z**2 / 2 + log_ndtr(alpha * z)
+
+
+@general.centre.register(SkewNormalRV)
+def _(op, mu, sigma, alpha):
+    return mu + sigma * np.sqrt(2 / np.pi) * alpha / pt.sqrt(1 + alpha**2)
+
+
+@general.log_density.register(RiceRV)
+def _(op, x, upper, to_upper, b, sigma):
+    z = x / sigma
+    return pt.log(z) - (z - b) ** 2 / 2 + pt.log(i0e(z * b)) - pt.log(sigma)
+
+
+@general.centre.register(RiceRV)
+def _(op, b, sigma):
+    return sigma * pt.maximum(b, 1)
+
+
+@general.log_density.register(VonMisesRV)
+def _(op, x, upper, to_upper, mu, kappa):
+    return -2 * kappa * pt.sin((x - mu) / 2) ** 2 - LOG_2PI - pt.log(i0e(kappa))
+
+
+@general.centre.register(VonMisesRV)
+def _(op, mu, kappa):
+    return mu

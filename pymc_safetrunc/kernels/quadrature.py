@@ -1,0 +1,134 @@
+"""Where a quadrature rule puts its panels, and where in them a share of the mass lies.
+
+The method is told in `pymc_safetrunc.distributions.families.quadrature`. These are loops over one
+row, for Numba; the array form for JAX is in `pymc_safetrunc.backends.jax.quadrature`.
+"""
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.polynomial.legendre import leggauss, legvander
+
+from pymc_safetrunc.kernels.jitable import kernel
+
+# Nodes of the Gauss-Legendre rule of a panel.
+NODES = 12
+POINTS, WEIGHTS = leggauss(NODES)
+# Row j: the integrand's j-th Legendre coefficient from its values times their weights.
+LEGENDRE = np.ascontiguousarray((legvander(POINTS, NODES - 1) * (np.arange(NODES) + 0.5)).T)
+
+# Mass at a point that is e^-40 of the highest does not count in double precision, nor in a draw.
+DEPTH = 40.0
+# A cell is as large as the change of the root of its depth, plus this much of what it bends ...
+BEND = 0.3
+# ... where more than that says that the cell is too wide to know.
+MOST_BEND = 2.0
+STEEPEST = 40.0
+# Least sizes: of a cell inside the window, and of one outside.
+FLAT = 1e-9
+OUTSIDE = 1e-12
+# Halvings that bring a panel's width down to the spacing of doubles.
+HALVINGS = 54
+
+
+@kernel
+def held(x):
+    """Return x."""
+    return x
+
+
+@kernel
+def mass_between(log_mass, lower, upper, log_density_lower, log_density_upper):
+    """Return the log mass."""
+    return log_mass
+
+
+@register_jitable(fastmath=False, error_model="numpy")
+def regrid(u, seen, cells):
+    """Edges of `cells` cells over the window, each with the same share of what there is to see.
+
+    `seen` is the log of the integrand at the edges u: a cell's size is by how much the root of the
+    depth below its highest point changes over it, and how much it bends.
+    """
+    count = u.size - 1
+    top = seen.max()
+    depth = np.empty(count + 1)
+    for i in range(count + 1):
+        depth[i] = min(top - seen[i], DEPTH)
+    slope = np.empty(count)
+    for i in range(count):
+        fall = (depth[i + 1] - depth[i]) / (u[i + 1] - u[i] + 1e-290)
+        slope[i] = min(max(fall, -STEEPEST), STEEPEST)
+    end = np.empty(count)
+    total = 0.0
+    first = u[count]
+    last = u[0]
+    for i in range(count):
+        size = OUTSIDE
+        if min(depth[i], depth[i + 1]) < DEPTH:
+            bend = 0.0
+            if i > 0:
+                bend = abs(slope[i] - slope[i - 1])
+            if i + 1 < count:
+                bend = max(bend, abs(slope[i + 1] - slope[i]))
+            bend = min(np.sqrt(bend * (u[i + 1] - u[i])), MOST_BEND)
+            change = abs(np.sqrt(depth[i + 1]) - np.sqrt(depth[i]))
+            size = change + BEND * bend + FLAT
+            first = min(first, u[i])
+            last = max(last, u[i + 1])
+        total += size
+        end[i] = total
+    edges = np.empty(cells + 1)
+    i = 0
+    for j in range(cells + 1):
+        goal = total * j / cells
+        while i + 1 < count and end[i] < goal:
+            i += 1
+        start = end[i - 1] if i > 0 else 0.0
+        part = min(max((goal - start) / (end[i] - start), 0.0), 1.0)
+        edges[j] = min(max(u[i] + part * (u[i + 1] - u[i]), first), last)
+    return edges
+
+
+@register_jitable(fastmath=False, error_model="numpy")
+def mass_right_of(s, coefficients):
+    """Integral over [s, 1] of a Legendre series."""
+    before, now = 1.0, s
+    total = coefficients[0] * (1.0 - s)
+    for j in range(1, NODES):
+        after = ((2 * j + 1) * s * now - j * before) / (j + 1)
+        total += coefficients[j] * (before - after) / (2 * j + 1)
+        before, now = now, after
+    return total
+
+
+@register_jitable(fastmath=False, error_model="numpy")
+def place_of_share(edges, share, q):
+    """Coordinate and side of a quantile: side 0 is left of the cut, the mass beyond u is q there.
+
+    On the right the mass beyond is 1 - q: both are counted from the far end, where the smallest
+    are.
+    """
+    left = share[0].sum()
+    total = left + share[1].sum()
+    side = 0 if q * total < left else 1
+    goal = q * total if side == 0 else (1.0 - q) * total
+    chosen = share.shape[1] - 1
+    while chosen > 0:
+        mass = share[side, chosen].sum()
+        if goal <= mass:
+            break
+        goal -= mass
+        chosen -= 1
+    coefficients = np.zeros(NODES)
+    for k in range(NODES):
+        for i in range(NODES):
+            coefficients[k] += LEGENDRE[k, i] * share[side, chosen, i]
+    low, high = -1.0, 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if mass_right_of(middle, coefficients) > goal:
+            low = middle
+        else:
+            high = middle
+    start, end = edges[side, chosen], edges[side, chosen + 1]
+    return np.array([start + (1.0 + (low + high) / 2) / 2 * (end - start), float(side)])
