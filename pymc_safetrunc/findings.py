@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -70,6 +71,12 @@ class Finding:
             content["index"] = list(self.index)
         return content
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Finding:
+        """Return the finding that `to_dict` made this dictionary of."""
+        index = content.get("index")
+        return cls(**{**content, "index": None if index is None else tuple(index)})
+
     def __str__(self) -> str:
         from pymc_safetrunc.report.text import finding_text
 
@@ -124,6 +131,18 @@ class Diagnosis:
             "point": dict(self.point),
             "seconds": self.seconds,
         }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Diagnosis:
+        """Return the diagnosis that `to_dict` made this dictionary of."""
+        return cls(
+            findings=tuple(map(Finding.from_dict, content["findings"])),
+            point=dict(content["point"]),
+            factors=tuple(content["factors"]),
+            complete=content["complete"],
+            notes=tuple(content["notes"]),
+            seconds=content["seconds"],
+        )
 
     def __str__(self) -> str:
         from pymc_safetrunc.report.text import diagnosis_text
@@ -265,3 +284,17 @@ class WatchdogReport:
         plain["advice"] = list(self.advice)
         plain["kept"] = {str(chain): list(counts) for chain, counts in self.kept.items()}
         return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> WatchdogReport:
+        """Return the report that `to_dict` made this dictionary of, such as a file's JSON."""
+        found = plain["diagnosis"]
+        return cls(
+            **{
+                **plain,
+                "point": {name: np.asarray(value) for name, value in plain["point"].items()},
+                "diagnosis": None if found is None else Diagnosis.from_dict(found),
+                "advice": tuple(plain["advice"]),
+                "kept": {int(chain): tuple(counts) for chain, counts in plain["kept"].items()},
+            }
+        )

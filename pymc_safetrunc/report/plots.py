@@ -9,51 +9,28 @@ import numpy as np
 from arviz_plots import PlotCollection
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from xarray import DataArray, Dataset, DataTree
 
 from pymc_safetrunc.report.concentration import Concentration, Coordinate, concentration
 from pymc_safetrunc.report.text import printable
-from pymc_safetrunc.watchdog.counter import NONFINITE, Cause
-from pymc_safetrunc.watchdog.group import GROUP, SCHEMA_VERSION
+from pymc_safetrunc.report.timeline import (
+    LEGEND,
+    STYLES,
+    TITLE,
+    VERMILLION,
+    draw_timeline,
+    headline,
+    timeline_height,
+)
+from pymc_safetrunc.watchdog.group import read_group
 
-__all__ = [
-    "draw_divergences",
-    "draw_timeline",
-    "plot_watchdog",
-    "timeline_height",
-    "watchdog_group",
-]
+__all__ = ["draw_divergences", "plot_watchdog"]
 
-# Vermillion and blue of Okabe and Ito's palette for colour-blind readers; marks of the two also
-# differ in height. The bars are the text colour, thinned, to suit light and dark styles.
-VERMILLION, BLUE = "#D55E00", "#0072B2"
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "tuning": {"alpha": 0.13},
-    "draws": {"alpha": 0.32},
-    "divergent": {"color": VERMILLION},
-    "nonfinite": {"color": BLUE},
-    "stop": {"marker": "X", "markersize": 9, "linestyle": "none"},
+    **STYLES,
     "scatter": {"color": "0.58", "s": 9, "alpha": 0.4, "linewidths": 0},
     "divergence": {"color": VERMILLION, "s": 22, "marker": "^", "alpha": 0.85, "linewidths": 0},
 }
-LABELS = {
-    "tuning": "tuning",
-    "draws": "draws",
-    "divergent": "divergent",
-    "nonfinite": "not finite",
-    "stop": "stopped",
-}
-# Height in rows of the bar, of divergent marks, and of marks that are not finite.
-BAR, HEIGHTS = 0.62, {"divergent": 0.62, "nonfinite": 0.92}
-# One transition of thousands is narrower than a pixel: the outline, in points, keeps it visible.
-OUTLINE = 0.7
-# Inches: height of a row, tall with few chains and low with many, and of what stands around them.
-ROW, LOW_ROW, FRAME = 0.42, 0.2, 1.5
-FEW_CHAINS = 8
 # Others that are drawn: more would be one grey blot, and a file of megabytes.
 MOST_OTHERS = 8_000
 # An axis is cut to the central draws, and to all that diverge, if that leaves less than one part
@@ -73,7 +50,7 @@ def plot_watchdog(
     """Plot the timeline of every chain, and where its divergences concentrate.
 
     The timeline shows each chain's tuning and draws, its divergent transitions, those that were
-    not finite (taller marks), and where the watchdog stopped it. Beside it, the divergent draws
+    not finite (taller marks), where it fell silent and where the watchdog stopped it. Beside it, the divergent draws
     among the others in the two coordinates that set them most apart.
 
     Parameters
@@ -91,7 +68,7 @@ def plot_watchdog(
 
         * tuning, draws, divergent, nonfinite -> passed to
           :meth:`matplotlib.axes.Axes.broken_barh`
-        * stop -> passed to :meth:`matplotlib.axes.Axes.plot`
+        * stalled, stop -> passed to :meth:`matplotlib.axes.Axes.plot`
         * scatter, divergence -> passed to :meth:`matplotlib.axes.Axes.scatter`; False for
           "divergence" leaves out the whole second picture.
 
@@ -128,7 +105,7 @@ def plot_watchdog(
     >>> pc.viz["plot"]["timeline"].item().get_xlabel()
     'transition'
     """
-    group = watchdog_group(idata, "plot_watchdog")
+    group = read_group(idata, "plot_watchdog")
     styles = _styles(visuals)
     if ax is not None and figure_kwargs is not None:
         raise ValueError("plot_watchdog: give ax= or figure_kwargs=, not both.")
@@ -137,87 +114,23 @@ def plot_watchdog(
         found = concentration(idata, var_names, filter_vars)
     axes = _axes(ax, group, found is not None, figure_kwargs)
     drawn = draw_timeline(axes[0], group, styles)
+    axes[0].set_title(headline(group), **TITLE)
     plots: dict[str, Any] = {"timeline": axes[0]}
     if len(axes) > 1:
         plots["divergences"] = axes[1]
         if found is not None:
             drawn |= draw_divergences(axes[1], found, styles)
+            axes[1].set_title("Where draws diverge", **TITLE)
         else:
             axes[1].text(0.5, 0.5, "nothing to compare", ha="center", va="center")
             axes[1].set_axis_off()
     return _collection(group, plots, drawn)
 
 
-def watchdog_group(idata: Any, caller: str) -> Dataset:
-    """Return the group of a result.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is none; the message says what to write instead.
-    """
-    if not isinstance(idata, DataTree):
-        instead = (
-            "plot its .idata"
-            if hasattr(idata, "idata")
-            else "give the DataTree that pymc_safetrunc.sample returned"
-        )
-        raise TypeError(f"{caller}: {type(idata).__name__} is no DataTree; {instead}.")
-    if GROUP not in idata.children:
-        there = ", ".join(map(str, idata.children)) or "none"
-        raise ValueError(
-            f"{caller}: this DataTree has no group {GROUP!r} (its groups: {there}). "
-            "pymc_safetrunc.sample adds it; it takes every argument of pm.sample."
-        )
-    group = idata[GROUP].to_dataset()
-    given = int(group.attrs.get("schema_version", 0))
-    if given != SCHEMA_VERSION:
-        raise ValueError(
-            f"{caller}: the group {GROUP!r} has schema version {given}, this version of "
-            f"pymc-safetrunc reads version {SCHEMA_VERSION}: install the one that wrote it."
-        )
-    return group
-
-
-def timeline_height(chains: int) -> float:
-    """Height in inches that shows so many chains well."""
-    return FRAME + ROW * min(chains, FEW_CHAINS) + LOW_ROW * max(0, chains - FEW_CHAINS)
-
-
-def draw_timeline(
-    ax: Axes, group: Dataset, styles: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Draw the timeline of each chain; return what was drawn, by kind."""
-    styles = DEFAULTS if styles is None else styles
-    tune = group["transitions_tune"].values
-    total = tune + group["transitions_draw"].values
-    chains = group["chain"].values
-    rows = np.arange(len(chains))
-    bars = {
-        "tuning": [[(0, n)] if n else [] for n in tune],
-        "draws": [[(t, n - t)] if n > t else [] for t, n in zip(tune, total, strict=True)],
-        **_runs(group),
-    }
-    drawn: dict[str, Any] = {}
-    for kind, of_chains in bars.items():
-        if styles[kind] is not False and any(of_chains):
-            drawn[kind] = _draw_bars(ax, kind, of_chains, styles[kind])
-    stopped = _stopped(group)
-    if styles["stop"] is not False and stopped.any():
-        style = {"color": plt.rcParams["text.color"], "zorder": 4} | styles["stop"]
-        drawn["stop"] = np.full(len(chains), None, dtype=object)
-        for row in rows[stopped]:
-            (drawn["stop"][row],) = ax.plot(total[row], row, clip_on=False, **style)
-    _dress_timeline(ax, group, total, stopped)
-    _legend(ax, drawn, styles)
-    return drawn
-
-
 def draw_divergences(
-    ax: Axes, found: Concentration, styles: Mapping[str, Any] | None = None
+    ax: Axes, found: Concentration, styles: Mapping[str, Any] = DEFAULTS
 ) -> dict[str, Any]:
     """Draw divergent draws among the others; return what was drawn, by kind."""
-    styles = DEFAULTS if styles is None else styles
     divergent = found.divergent.ravel()
     # the one that sets them most apart goes up: necks of funnels then point down
     y, *second = found.coordinates
@@ -234,22 +147,21 @@ def draw_divergences(
                 across.ravel()[rows], y.values.ravel()[rows], label=label, **styles[kind]
             )
     if second:
-        _dress_coordinate(ax.xaxis, second[0], found.divergent)
+        _dress_axis(ax, "x", second[0], found.divergent)
     else:
         ax.set_xlabel("draw")
-    _dress_coordinate(ax.yaxis, y, found.divergent)
-    ax.set_title("Where draws diverge", loc="left", fontsize="medium", pad=26)
-    for handle in ax.legend(**_LEGEND, ncols=2).legend_handles:
+    _dress_axis(ax, "y", y, found.divergent)
+    for handle in ax.legend(**LEGEND, ncols=2).legend_handles:
         if handle is not None:
             handle.set_alpha(1)
     return drawn
 
 
-def _dress_coordinate(axis: Axis, coordinate: Coordinate, divergent: np.ndarray) -> None:
+def _dress_axis(ax: Axes, axis: str, coordinate: Coordinate, divergent: np.ndarray) -> None:
     """Label an axis; cut long tails, which would leave no room for what is to be seen."""
     label = printable(coordinate.label)
     if coordinate.log:
-        getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+        getattr(ax, f"set_{axis}scale")("log")
     else:
         values = coordinate.values
         low, high = np.quantile(values, CENTRE)
@@ -257,22 +169,9 @@ def _dress_coordinate(axis: Axis, coordinate: Coordinate, divergent: np.ndarray)
         high = max(high, values[divergent].max())
         if (high - low) * LONG_TAILS < np.ptp(values):
             margin = (high - low) / 20
-            getattr(axis.axes, f"set_{axis.axis_name}lim")(low - margin, high + margin)
+            getattr(ax, f"set_{axis}lim")(low - margin, high + margin)
             label += "  (tails cut)"
-    axis.set_label_text(label, parse_math=False)
-
-
-_LEGEND: dict[str, Any] = {
-    "loc": "lower left",
-    "bbox_to_anchor": (0, 1),
-    "borderaxespad": 0.3,
-    "borderpad": 0,
-    "frameon": False,
-    "fontsize": "small",
-    "handlelength": 1.2,
-    "handletextpad": 0.5,
-    "columnspacing": 1.3,
-}
+    getattr(ax, f"set_{axis}label")(label, parse_math=False)
 
 
 def _styles(visuals: Mapping[str, Mapping[str, Any] | bool] | None) -> dict[str, Any]:
@@ -313,102 +212,6 @@ def _axes(
         axes[1].set_box_aspect(1)
         axes[1].set_anchor("N")
     return axes
-
-
-def _runs(group: Dataset) -> dict[str, list[list[tuple[int, int]]]]:
-    """Return start and length of the bad runs of each chain, by kind."""
-    runs: dict[str, list[list[tuple[int, int]]]] = {"divergent": [], "nonfinite": []}
-    for starts, lengths, causes in zip(
-        group["run_start"].values,
-        group["run_length"].values,
-        group["run_cause"].values,
-        strict=True,
-    ):
-        here = [
-            (str(cause) in NONFINITE, (int(start), int(length)))
-            for start, length, cause in zip(starts, lengths, causes, strict=True)
-            if length > 0
-        ]
-        runs["divergent"].append([run for is_nonfinite, run in here if not is_nonfinite])
-        runs["nonfinite"].append([run for is_nonfinite, run in here if is_nonfinite])
-    return runs
-
-
-def _draw_bars(
-    ax: Axes, kind: str, of_chains: list[list[tuple[int, int]]], style: Mapping[str, Any]
-) -> np.ndarray:
-    height = HEIGHTS.get(kind, BAR)
-    style = {"color": plt.rcParams["text.color"], "linewidth": OUTLINE, **style}
-    if kind in HEIGHTS:
-        style = {"zorder": 3, **style}
-    else:
-        style["linewidth"] = 0
-    drawn = np.full(len(of_chains), None, dtype=object)
-    for row, ranges in enumerate(of_chains):
-        if ranges:
-            drawn[row] = ax.broken_barh(ranges, (row - height / 2, height), **style)
-    return drawn
-
-
-def _stopped(group: Dataset) -> np.ndarray:
-    """Say which chains the watchdog stopped: their verdict is a cause."""
-    return np.isin(group["verdict"].values.astype(str), [str(cause) for cause in Cause])
-
-
-def _dress_timeline(ax: Axes, group: Dataset, total: np.ndarray, stopped: np.ndarray) -> None:
-    chains = group["chain"].values
-    rows = np.arange(len(chains))
-    longest = max(1, int(total.max(initial=0)))
-    ax.set_xlim(0, longest * (1.02 if stopped.any() else 1))  # the mark of a stop has a width
-    ax.set_ylim(len(chains) - 0.4, -0.6)
-    ax.set_xlabel("transition")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    size = "medium" if len(chains) <= FEW_CHAINS else "small"
-    ax.set_yticks(rows, [str(chain) for chain in chains], fontsize=size)
-    ax.set_ylabel("chain")
-    ax.tick_params(axis="y", length=0)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.set_title(_headline(group), loc="left", fontsize="medium", pad=26)
-    right = ax.secondary_yaxis("right")
-    notes = [_note(group.isel(chain=row), bool(stopped[row])) for row in rows]
-    right.set_yticks(rows, notes, fontsize="small")
-    right.tick_params(axis="y", length=0)
-    right.spines["right"].set_visible(False)
-
-
-def _headline(group: Dataset) -> str:
-    stopped = _stopped(group)
-    if stopped.any():
-        row = int(np.flatnonzero(stopped)[0])
-        cause = str(group["verdict"].values[row])
-        return f"Stopped in chain {group['chain'].values[row]}: {Cause(cause).words}"
-    if group.attrs.get("aborted"):
-        return "Stopped"
-    divergent = int(group["divergent"].sum())
-    taken = int((group["transitions_tune"] + group["transitions_draw"]).sum())
-    return f"{divergent:,} of {taken:,} transitions were divergent"
-
-
-def _note(chain: Dataset, stopped: bool) -> str:
-    if stopped:
-        return f"{chain['verdict'].item()}"
-    if chain["transitions_tune"] + chain["transitions_draw"] == 0:
-        return "not started"
-    divergent, longest = int(chain["divergent"]), int(chain["longest_divergent"])
-    in_a_row = f", {longest:,} in a row" if longest > 1 else ""
-    return f"{divergent:,} divergent{in_a_row}" if divergent else "none divergent"
-
-
-def _legend(ax: Axes, drawn: Mapping[str, Any], styles: Mapping[str, Any]) -> None:
-    handles = []
-    for kind in drawn:
-        style = {"color": plt.rcParams["text.color"], **styles[kind]}
-        if kind == "stop":
-            handles.append(Line2D([], [], label=LABELS[kind], **(style | {"markersize": 7})))
-        else:
-            handles.append(Patch(**style, label=LABELS[kind], linewidth=0))
-    ax.legend(handles=handles, ncols=len(handles), **_LEGEND)
 
 
 def _collection(
