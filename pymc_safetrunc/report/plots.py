@@ -50,8 +50,8 @@ def plot_watchdog(
     """Plot the timeline of every chain, and where its divergences concentrate.
 
     The timeline shows each chain's tuning and draws, its divergent transitions, those that were
-    not finite (taller marks), where it fell silent and where the watchdog stopped it. Beside it, the divergent draws
-    among the others in the two coordinates that set them most apart.
+    not finite (taller marks), where it fell silent and where the watchdog stopped it. Beside it,
+    the divergent draws among the others in the two coordinates that set them most apart.
 
     Parameters
     ----------

@@ -1,9 +1,6 @@
 """Findings as text and as HTML, with names that are out to do harm."""
 
 import html.parser
-import os
-import shutil
-import subprocess
 
 import numpy as np
 import pymc as pm
@@ -12,6 +9,7 @@ import pytest
 
 from pymc_safetrunc.diagnosis import diagnose
 from pymc_safetrunc.findings import Diagnosis, Finding
+from tests.report import browser
 
 HOSTILE = [
     "<script>alert(1)<b>",
@@ -101,17 +99,6 @@ def test_nothing_found():
     assert "nothing found in 1 factor" in str(Diagnosis(factors=("a",)))
 
 
-def chromium():
-    """Path of the browser; missing at home the test is skipped, under CI it fails."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        message = "needs chromium, of your system's packages"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
-
-
 def test_chromium_shows_it_and_runs_nothing(tmp_path):
     fragments = "".join(hostile(name)._repr_html_() for name in HOSTILE)
     page = tmp_path / "page.html"
@@ -124,20 +111,10 @@ def test_chromium_shows_it_and_runs_nothing(tmp_path):
         encoding="utf-8",
     )
     picture = tmp_path / "page.png"
-    command = [
-        chromium(), "--headless", "--no-sandbox", "--disable-gpu",
-        "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}",
-        "--enable-logging=stderr", "--v=0", "--window-size=1000,1200",
-    ]  # fmt: skip
-    shown = subprocess.run(
-        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120
-    )
+    shown = browser.visit(page, tmp_path)
     assert shown.returncode == 0
     assert "<title>quiet</title>" in shown.stdout
     assert shown.stdout.count('class="pst-finding') >= 2 * len(HOSTILE)
     assert "CONSOLE" not in shown.stderr
-    subprocess.run(
-        [*command, f"--screenshot={picture}", page.as_uri()],
-        capture_output=True, timeout=120, check=True,
-    )  # fmt: skip
+    browser.visit(page, tmp_path, f"--screenshot={picture}")
     assert picture.stat().st_size > 10_000
