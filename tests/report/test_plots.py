@@ -154,11 +154,11 @@ def test_visuals_and_figure_kwargs(funnel, tmp_path):
 def test_names_are_no_formulas():
     draws = synthetic(2, 50)
     draws["posterior"] = xr.DataTree(
-        draws["posterior"].to_dataset().rename(x="$\\frac{", y="\x1b$b$")
+        draws["posterior"].to_dataset().rename(x="$\\frac{$", y="\x1b$b$")
     )
     figure = plot_watchdog(draws).viz["figure"].item()
     figure.draw_without_rendering()  # mathtext would raise
-    assert figure.axes[1].get_ylabel() == "$\\frac{"
+    assert figure.axes[1].get_ylabel() == "$\\frac{$"
     assert figure.axes[1].get_xlabel() == "\\x1b$b$"
 
 
