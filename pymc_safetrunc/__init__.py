@@ -14,7 +14,9 @@ _HOME = {
     "check_gradient": "pymc_safetrunc.diagnosis",
     "diagnose": "pymc_safetrunc.diagnosis",
     "math": "pymc_safetrunc.math",
+    "plot_watchdog": "pymc_safetrunc.report.plots",
     "sample": "pymc_safetrunc.watchdog",
+    "save_report": "pymc_safetrunc.report.document",
     "watch": "pymc_safetrunc.watchdog",
 }
 
@@ -26,7 +28,9 @@ __all__ = [
     "check_gradient",
     "diagnose",
     "math",
+    "plot_watchdog",
     "sample",
+    "save_report",
     "watch",
 ]
 
