@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 from pymc.model import Model
-from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import graph_inputs
@@ -68,13 +67,9 @@ class Context:
 
     def leaves_of(self, variables: Iterable[Variable]) -> set[Variable]:
         """Data and value variables behind variables of a log-density's graph."""
-        found = set()
-        for leaf in graph_inputs(list(variables)):
-            if isinstance(leaf, Constant):
-                leaf = self._arrays.get(id(leaf.data))
-            if leaf is not None and isinstance(leaf.type, TensorType):
-                found.add(leaf)
-        return found
+        inputs = graph_inputs(list(variables))
+        leaves = {self._arrays.get(id(x.data)) if isinstance(x, Constant) else x for x in inputs}
+        return {x for x in leaves if x is not None and isinstance(x.type, TensorType)}
 
     def varies(self, variables: Iterable[Variable]) -> bool:
         """Whether a free variable takes part in variables of a log-density's graph."""
@@ -83,10 +78,6 @@ class Context:
     def name(self, leaf: Variable) -> str | None:
         """Name that the user gave to data."""
         return self.factor.labels.get(leaf, leaf.name)
-
-    def is_data(self, leaf: Variable) -> bool:
-        """Whether a leaf is the user's data, and no value variable."""
-        return isinstance(leaf, SharedVariable) or leaf in self.factor.inputs
 
     def unmet(self, message: str | None = None) -> Requirement | None:
         """First requirement on the factor's parameters that does not hold (with a message)."""

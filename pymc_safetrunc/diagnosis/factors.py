@@ -18,6 +18,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, graph_inputs
 from pytensor.tensor.type import TensorType
+from pytensor.tensor.variable import TensorVariable
 
 from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, remove_checks, rewriter
 
@@ -56,7 +57,7 @@ class _Terms:
     key: tuple[Any, ...]
     terms: tuple[Variable, ...]
     kinds: list[str]
-    logps: list[Variable]
+    logps: list[TensorVariable]
     continuous: list[Variable]
     checked: bool
     inputs: dict[Variable, np.ndarray]
@@ -143,7 +144,7 @@ def _factor(known: _Terms, position: int) -> Factor:
         remove_checks(fgraph)
     rewriter().rewrite(fgraph)
     return Factor(
-        name=term.name,
+        name=str(term.name),
         rv=term,
         kind=known.kinds[position],
         fgraph=fgraph,

@@ -48,7 +48,7 @@ def run_scan(node: Apply, arguments: list[Any], deadline: float = math.inf) -> l
 _DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
-def _check_time(*_) -> None:
+def _check_time(**_: Any) -> None:
     if time.monotonic() > _DEADLINE.get():
         raise OutOfTime
 

@@ -147,5 +147,6 @@ def _hangs_on(variable: Variable, observed: Variable) -> bool:
 
 
 def _unless_all(step: Step, evaluation: Evaluation) -> Index | None:
+    assert step.tensor is not None
     entries = np.asarray(evaluation.value(step.tensor))
     return step.index if np.isfinite(entries).any() else None

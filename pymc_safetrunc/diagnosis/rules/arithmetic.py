@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from pytensor.scalar import Abs
 
@@ -95,7 +97,7 @@ def division(case: Case) -> Match | None:
             "sqrt-of-zero",
             f"{case.upper_subject} meets the slope of a square root at 0{case.at}, which is "
             f"infinite: {step.expression}.",
-            remedies.safe_sqrt(bottom.text),
+            remedies.safe_sqrt(re.sub(r"^sqrt\((.*)\)$", r"\1", bottom.text)),
         )
     both = top is not None and top.value == 0
     return Match(

@@ -34,7 +34,7 @@ def parameter_entry(case: Case, condition: Condition) -> Index | None:
     if case.factor.kind != "observed":
         return step.index or None
     node = case.factor.rv.owner
-    if node is None or getattr(node.op, "ndim_supp", 0) or case.factor.observed is None:
+    if node is None or getattr(node.op, "ndim_supp", None) != 0 or case.factor.observed is None:
         return None
     observed = case.context.value(case.factor.observed)
     return step.index if observed is not None and observed.shape == step.shape else None

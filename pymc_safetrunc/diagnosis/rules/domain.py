@@ -25,7 +25,9 @@ def outside_support(case: Case) -> Match | None:
     origin = case.origin
     if origin.end != "literal" or origin.step is None or origin.step.operation != "Switch":
         return None
-    if any(step.made_nan_from_infinity() for step in origin.path) or case.value != -np.inf:
+    if case.quantity != "logp" or case.value != -np.inf:
+        return None
+    if any(step.made_nan_from_infinity() for step in origin.path):
         return None
     condition = origin.condition
     if condition is None:

@@ -68,10 +68,11 @@ def _whole_power(case: Case, step: Step) -> Match | None:
     """Recognise a power with a whole exponent, which PyTensor writes as products and squares."""
     # of x**5 = (x**2)**2 * x the square may overflow first: the user wrote the largest power
     inside = [s for s in case.origin.path if s.inside is step.inside and s.inside is not None]
-    powers = [(factors(s.node.outputs[0]), s) for s in inside or [step]]
-    base, degree = next(((f[0], len(f)) for f, _ in powers if len(set(f)) == 1), (None, 0))
-    if base is None or degree < 2 or not np.isinf(step.value) or step.inside is None:
+    powers = [factors(s.node.outputs[0]) for s in inside or [step]]
+    found = next((power for power in powers if len(power) > 1 and len(set(power)) == 1), None)
+    if found is None or not np.isinf(step.value) or step.inside is None:
         return None
+    base, degree = found[0], len(found)
     text = step.inside.namer.text(base, scope=step.inside.scope)
     return Match(
         "power-overflow",

@@ -44,7 +44,7 @@ def bounds_of(case: Case) -> dict[Side, Variable] | None:
     found: dict[Side, Variable | None] = dict(
         zip(("lower", "upper"), find(*node.inputs), strict=True)
     )
-    return {side: bound for side, bound in found.items() if hasattr(bound, "owner")}
+    return {side: bound for side, bound in found.items() if isinstance(bound, Variable)}
 
 
 def _transform(case: Case):

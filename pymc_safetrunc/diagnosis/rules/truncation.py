@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 from pymc.distributions.censored import CensoredRV
 from pymc.distributions.continuous import TruncatedNormalRV
 from pymc.distributions.truncated import TruncatedRV
@@ -179,9 +180,8 @@ def _logcdf(case: Case, base: Variable, side: str) -> np.ndarray | None:
     bound = _bounds(case)[side]
     if isinstance(bound, Constant) and bound.data.size == 1 and np.isinf(bound.data).all():
         return np.asarray(-np.inf if side == "lower" else 0.0)
-    if side == "lower" and base.type.dtype.startswith(("int", "uint")):
-        bound = bound - 1
-    return case.context.value(pm.logcdf(base, bound))
+    below = side == "lower" and base.type.dtype.startswith(("int", "uint"))
+    return case.context.value(pm.logcdf(base, pt.sub(bound, 1) if below else bound))
 
 
 RULES = (runtime_infinite_bound, equal_cdfs)
