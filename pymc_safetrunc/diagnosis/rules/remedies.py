@@ -98,8 +98,9 @@ def {function}_where_positive(x):
 
 def log_sum_exp(function: str, operand: str) -> str:
     """Give a sum on the log scale."""
-    base = {"log2": " / pt.log(2.0)", "log10": " / pt.log(10.0)"}.get(function, "")
+    base = {"log2": " / np.log(2.0)", "log10": " / np.log(10.0)"}.get(function, "")
     return f"""\
+import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
@@ -215,6 +216,7 @@ import pytensor.tensor as pt
 
 def held(x, limit={limit}):
     \"\"\"x between -limit and limit, so that no infinity enters the arithmetic.\"\"\"
+    limit = pt.constant(limit, dtype="float64")
     return pt.clip(x, -limit, limit)
 
 # in place of {", ".join(operands)}: {calls}
