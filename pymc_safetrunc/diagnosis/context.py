@@ -12,7 +12,7 @@ from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor.type import TensorType
 
 from pymc_safetrunc.diagnosis.errors import OperationFailed
-from pymc_safetrunc.diagnosis.evaluation import Evaluation
+from pymc_safetrunc.diagnosis.evaluation import SMALL, Evaluation
 from pymc_safetrunc.diagnosis.expression import Namer
 from pymc_safetrunc.diagnosis.factors import Factor
 from pymc_safetrunc.diagnosis.requirements import Requirement, first_unmet
@@ -46,6 +46,9 @@ class Context:
         self.inputs = inputs
         self.deadline = deadline
         self.namer = Namer(factor.labels)
+        # several rules ask the same, about the log-density and then about each gradient
+        self._values: dict[Variable, np.ndarray | None] = {}
+        self._unmet: dict[str | None, Requirement | None] = {}
         self._arrays = {id(data): variable for variable, data in factor.inputs.items()}
 
     @property
@@ -55,11 +58,16 @@ class Context:
 
     def value(self, expression: Variable) -> np.ndarray | None:
         """Value of an expression of the model's random variables; None when it has none."""
+        if expression in self._values:
+            return self._values[expression]
         evaluation = self._evaluation(self._of_values(expression))
         try:
-            return np.asarray(evaluation.value(evaluation.fgraph.outputs[0]))
+            value = np.asarray(evaluation.value(evaluation.fgraph.outputs[0]))
         except OperationFailed:
-            return None
+            value = None
+        if value is None or value.nbytes <= SMALL:
+            self._values[expression] = value
+        return value
 
     def leaves(self, expression: Variable) -> set[Variable]:
         """Data and value variables that an expression of the random variables is made of."""
@@ -81,8 +89,11 @@ class Context:
 
     def unmet(self, message: str | None = None) -> Requirement | None:
         """First requirement on the factor's parameters that does not hold (with a message)."""
-        if not self.model.check_bounds:
-            return None
+        if message not in self._unmet:
+            self._unmet[message] = self._first_unmet(message) if self.model.check_bounds else None
+        return self._unmet[message]
+
+    def _first_unmet(self, message: str | None) -> Requirement | None:
         (logp,) = self.model.logp(vars=[self.factor.rv], sum=False)
         walk = Walk(self._evaluation(logp), self.namer)
         try:

@@ -103,7 +103,9 @@ def diagnosis_rich(diagnosis: Diagnosis) -> RenderableType:
 def watchdog_rich(report: WatchdogReport) -> RenderableType:
     """Renderable of why sampling ended."""
     first, *rest = watchdog_text(report).splitlines()
-    return Group(Text(first, style="bold"), *map(Text, rest))
+    # code must not be wrapped
+    lines = [Text(line, no_wrap=True, overflow="ignore") for line in rest]
+    return Group(Text(first, style="bold"), *lines)
 
 
 def finding_text(finding: Finding) -> str:

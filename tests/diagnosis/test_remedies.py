@@ -378,16 +378,16 @@ LOGS = {"log": 0.3, "log2": 0.3, "log10": 0.3, "log1p": -0.3, "log1mexp": -0.3}
 # A remedy, the function it defines, the original, and arguments at which the original is fine.
 FINE = [
     *(
-        (remedies.safe_log(name, "x"), f"safe_{name}", getattr(pt, name), (at,))
+        (remedies.safe_log("x", name), f"safe_{name}", getattr(pt, name), (at,))
         for name, at in LOGS.items()
     ),
     *(
-        (remedies.log_where_positive(name, "x"), f"{name}_where_positive", getattr(pt, name), (at,))
+        (remedies.log_where_positive("x", name), f"{name}_where_positive", getattr(pt, name), (at,))
         for name, at in LOGS.items()
     ),
     *(
         (
-            remedies.log_sum_exp(name, "x"),
+            remedies.log_sum_exp("x", name),
             "log_sum_exp",
             lambda a, b, name=name: getattr(pt, name)(pt.exp(a) + pt.exp(b)),
             (0.3, -1.2),

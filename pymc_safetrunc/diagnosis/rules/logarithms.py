@@ -49,12 +49,12 @@ def log_of_zero(case: Case) -> Match | None:
             f"{case.upper_subject} takes the logarithm of 0{case.at}: {text} is too "
             f"small for a float ({zero.underflow.expression}). On the log scale it is an "
             "ordinary number.",
-            remedies.log_sum_exp(function, text),
+            remedies.log_sum_exp(text, function),
         )
     return Match(
         "log-of-zero",
         f"{case.upper_subject} takes the logarithm of 0{case.at}: {text} is 0.",
-        remedies.safe_log(function, operand.text),
+        remedies.safe_log(operand.text, function),
     )
 
 
@@ -68,7 +68,7 @@ def log_of_negative(case: Case) -> Match | None:
         "log-of-negative",
         f"{case.upper_subject} takes the logarithm of a negative number{case.at}: "
         f"{text} is {value:.6g}.",
-        remedies.log_where_positive(_LOGS[step.operation][0], step.operands[0].text),
+        remedies.log_where_positive(step.operands[0].text, _LOGS[step.operation][0]),
     )
 
 

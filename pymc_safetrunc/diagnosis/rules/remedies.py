@@ -67,7 +67,7 @@ _LOGS = {
 _ALSO = {"log1p": " or pt.log(1 + x)", "log1mexp": " or pt.log(1 - pt.exp(x))"}
 
 
-def safe_log(function: str, operand: str) -> str:
+def safe_log(operand: str, function: str = "log") -> str:
     """Give a logarithm held above log(0)."""
     inside, _ = _LOGS[function]
     return f"""\
@@ -81,7 +81,7 @@ def safe_{function}(x):
 """
 
 
-def log_where_positive(function: str, operand: str) -> str:
+def log_where_positive(operand: str, function: str = "log") -> str:
     """Give a logarithm that rejects what has none."""
     inside, needed = _LOGS[function]
     return f"""\
@@ -96,7 +96,7 @@ def {function}_where_positive(x):
 """
 
 
-def log_sum_exp(function: str, operand: str) -> str:
+def log_sum_exp(operand: str, function: str = "log") -> str:
     """Give a sum on the log scale."""
     base = {"log2": " / np.log(2.0)", "log10": " / np.log(10.0)"}.get(function, "")
     return f"""\
