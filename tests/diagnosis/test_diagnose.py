@@ -33,7 +33,6 @@ from pymc_safetrunc.findings import Diagnosis, Finding
 from tests.diagnosis.healthy import HEALTHY
 from tests.diagnosis.sick import SICK
 
-SICK_IDS = [case.name for case in SICK]
 # PyTensor's own interpreter with every rewrite of a compiled function, and no C compiler
 PYTHON = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_run")
 
@@ -44,7 +43,12 @@ def built(build):
     return model
 
 
-@pytest.mark.parametrize("case", SICK, ids=SICK_IDS)
+def sick_model(name):
+    (case,) = (case for case in SICK if case.name == name)
+    return built(case.build)
+
+
+@pytest.mark.parametrize("case", SICK, ids=[case.name for case in SICK])
 def test_sick_model_is_blamed_on_the_right_operation(case):
     diagnosis = diagnose(model=built(case.build))
     (finding,) = (
@@ -109,16 +113,20 @@ def test_verdict_is_that_of_the_compiled_function(build):
 @pytest.mark.parametrize("mode", ["NUMBA", "CVM", "FAST_COMPILE"])
 def test_the_same_under_every_linker(mode):
     linker = Mode("cvm", "fast_run") if mode == "CVM" else mode
-    for case in [*SICK[:2], SICK[SICK_IDS.index("recurrence_that_leaves_its_domain")]]:
-        plain = diagnose(model=built(case.build))
+    for name in (
+        "infinite_bound_as_data",
+        "log_of_a_negative",
+        "recurrence_that_leaves_its_domain",
+    ):
+        plain = diagnose(model=sick_model(name))
         with pytensor.config.change_flags(mode=linker):
-            other = diagnose(model=built(case.build))
+            other = diagnose(model=sick_model(name))
         assert other.findings == plain.findings
 
 
 @pytest.mark.parametrize("name", ["infinite_bound_as_data", "fractional_power_at_zero"])
 def test_verdict_is_that_of_the_default_backend(name):
-    model = built(SICK[SICK_IDS.index(name)].build)
+    model = sick_model(name)
     found = {(f.quantity, f.factor, f.variable) for f in diagnose(model=model).findings}
     assert found == not_finite(model, None)
 
@@ -220,12 +228,12 @@ def test_dropped_arrays_are_computed_again(monkeypatch):
     """A budget of nothing changes no verdict."""
     from pymc_safetrunc.diagnosis import evaluation
 
-    case = SICK[SICK_IDS.index("poisson_with_an_unscaled_covariate")]
-    expected = diagnose(model=built(case.build)).findings
+    name = "poisson_with_an_unscaled_covariate"
+    expected = diagnose(model=sick_model(name)).findings
     monkeypatch.setattr(evaluation, "SMALL", 0)
     monkeypatch.setattr(examination, "SMALLEST_BUDGET", 0)
     monkeypatch.setattr(examination, "model_data_bytes", lambda *_: 0)
-    assert diagnose(model=built(case.build)).findings == expected
+    assert diagnose(model=sick_model(name)).findings == expected
 
 
 def test_stops_early_and_says_so(monkeypatch):
@@ -350,8 +358,8 @@ def test_words_name_the_users_function_and_operand(function, at, words):
 
 
 def test_remedy_of_a_gradient_is_its_own_unless_the_cause_is_the_same():
-    case = SICK[SICK_IDS.index("root_of_zero_beside_a_logarithm_of_zero")]
-    density, by_x, by_y = diagnose(model=built(case.build)).findings
+    model = sick_model("root_of_zero_beside_a_logarithm_of_zero")
+    density, by_x, by_y = diagnose(model=model).findings
     assert "safe_log(abs(x))" in density.remedy
     assert by_x.remedy == density.remedy  # sign(x) / abs(x) is the logarithm's derivative
     assert "safe_sqrt(sum(y**2))" in by_y.remedy
@@ -430,7 +438,7 @@ def test_wrong_point_is_refused_in_words(point, error, words):
 
 
 def test_the_users_model_is_left_alone():
-    model = built(SICK[0].build)
+    model = sick_model("infinite_bound_as_data")
     before = pytensor.printing.debugprint(model.logp(), file="str")
     diagnose(model=model)
     assert pytensor.printing.debugprint(model.logp(), file="str") == before
@@ -461,7 +469,7 @@ def test_data_and_variables_may_change_between_calls():
 
 
 def test_a_model_is_not_kept_alive():
-    model = built(SICK[0].build)
+    model = sick_model("infinite_bound_as_data")
     diagnose(model=model)
     gone = weakref.ref(model)
     del model
@@ -470,7 +478,7 @@ def test_a_model_is_not_kept_alive():
 
 
 def test_survives_pickling_and_json():
-    diagnosis = diagnose(model=built(SICK[0].build))
+    diagnosis = diagnose(model=sick_model("infinite_bound_as_data"))
     assert pickle.loads(pickle.dumps(diagnosis)) == diagnosis
     content = json.loads(json.dumps(diagnosis.to_dict()))
     assert content["findings"][0]["source"] == "up"
