@@ -1,7 +1,13 @@
 """Exact truncated distributions for PyMC, and a watchdog that stops doomed sampling."""
 
 from importlib import import_module, metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymc_safetrunc import math
+    from pymc_safetrunc.diagnosis import check_gradient, diagnose
+    from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal
+    from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample, watch
 
 __version__ = metadata.version("pymc-safetrunc")
 

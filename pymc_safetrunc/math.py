@@ -83,7 +83,8 @@ def log_ndtr_interval(a, b, mu=0.0, sigma=1.0) -> TensorVariable:
     Notes
     -----
     Leave the standardisation to the function where a limit may be infinite: the derivative of
-    ``(a - mu) / sigma`` in sigma is then infinite, and 0 times it is NaN.
+    ``(a - mu) / sigma`` in sigma is then infinite, and 0 times it is NaN. Derivatives in mu and
+    sigma are sums over the two limits, with a relative error of about 1e-16 sigma / (b - a).
 
     Examples
     --------
