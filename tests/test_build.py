@@ -1,4 +1,4 @@
-"""What is handed to users: the files of the wheel and of the source distribution, and their install."""
+"""What is handed to users: the files of the wheel and of the sdist, and that they install."""
 
 import os
 import re
@@ -55,7 +55,8 @@ def test_wheel_holds_the_package_and_nothing_else(built):
 
 def test_sdist_holds_what_git_does(built):
     """Code, tests and documentation; no caches, builds, environments or hidden files."""
-    names = {name.split("/", 1)[1] for name in tarfile.open(built[1]).getnames()}
+    with tarfile.open(built[1]) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames()}
     assert names >= PACKAGE | {"README.md", "LICENSE", "CITATION.cff", "tests/test_build.py"}
     top = {name.split("/")[0] for name in names}
     assert top <= {

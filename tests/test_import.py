@@ -39,6 +39,6 @@ def test_type_checkers_see_the_homes_of_the_public_names():
     homes = {}
     for statement in block.body:
         for alias in statement.names:
-            is_module = statement.module == pst.__name__
-            homes[alias.name] = f"{statement.module}.{alias.name}" if is_module else statement.module
+            home = statement.module
+            homes[alias.name] = f"{home}.{alias.name}" if home == pst.__name__ else home
     assert homes == pst._HOME

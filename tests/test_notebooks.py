@@ -8,7 +8,9 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 # where somebody's files are: Unix and Windows homes, temporary and installed files
-MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|tmp|work|Users|usr|opt|var)/|site-packages|[A-Z]:\\")
+MACHINE_PATH = re.compile(
+    r"(?<![\w.])/(home|root|tmp|work|Users|usr|opt|var)/|site-packages|[A-Z]:\\\\"
+)
 
 
 def test_all_are_there():
