@@ -33,7 +33,7 @@ test: install
 
 # Execute the notebooks in full and write their outputs, to be committed.
 notebooks: install
-	$(VENV)/bin/jupyter execute --inplace --NotebookClient.record_timing=False notebooks/*.ipynb
+	$(VENV)/bin/jupyter execute --inplace notebooks/*.ipynb
 
 # numcodecs 0.15 decodes the pickled sampling state only where it is told to.
 test-zarr2: $(ZARR2)/.installed
