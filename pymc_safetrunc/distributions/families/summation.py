@@ -76,7 +76,7 @@ def window(log_density, mode, lower, upper) -> Window:
     n = len(_REACH)
     fall = logs[..., :1, None] - pt.stack([logs[..., 1 : n + 1], logs[..., n + 1 :]], axis=-1)
     fall = fall.swapaxes(-1, -2)
-    counts = pt.and_(fall < _DROP, _REACH < room).sum(axis=-1)
+    counts = pt.and_(fall < _DROP, room > _REACH).sum(axis=-1)
     reach = pt.as_tensor_variable(_REACH)[pt.minimum(counts, len(_REACH) - 1)]
     reach = pt.minimum(reach, room[..., 0])
     return Window(*(disconnected_grad(x) for x in (center, reach[..., 0], reach[..., 1])))
