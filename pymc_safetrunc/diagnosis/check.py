@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -97,32 +96,47 @@ def check_model(
     return _check(facts, RULES, started)
 
 
-def quick_check(model: Model, density: Density, points: Iterable[Point], seconds: float):
-    """Apply the rules that need nothing but a density that is there anyway.
+def quick_check(
+    model: Model, density: Density, point: Point, seconds: float, points: int = 6
+) -> ModelCheck:
+    """Apply the rules that need nothing but a density that is compiled anyway.
 
     Parameters
     ----------
     model : Model
     density : callable
         Takes a point, returns the log-density and the gradient by each variable.
-    points : iterable of dict
-        Where the sampler starts, the first one first.
+    point : dict
+        Where the sampler starts.
     seconds : float
         Time after which what was found so far is returned.
+    points : int
+        Points around it that are looked at too.
 
     Returns
     -------
     ModelCheck
     """
     started = time.monotonic()
-    kinds = ("initial", "jittered")
-    probes = []
-    for number, point in enumerate(points):
-        if time.monotonic() > started + seconds:
-            break
-        probes.append(probed(density, kinds[min(number, 1)], point))  # type: ignore[arg-type]
-    facts = Facts(model, density, tuple(probes), deadline=started + seconds)
-    return _check(facts, CHEAP if probes else (), started)
+    deadline = started + seconds
+
+    def in_time(point: Point):
+        if time.monotonic() > deadline:
+            raise OutOfTime
+        return density(point)
+
+    try:
+        probes = [probed(in_time, "initial", point)]
+        rng = np.random.default_rng(0)
+        for _ in range(points):
+            moved = {
+                name: point[name] + rng.uniform(-1, 1, np.shape(point[name]))
+                for name in probes[0].gradient
+            }
+            probes.append(probed(in_time, "jittered", {**point, **moved}))
+    except OutOfTime:
+        return ModelCheck(seconds=time.monotonic() - started)
+    return _check(Facts(model, in_time, tuple(probes), deadline=deadline), CHEAP, started)
 
 
 def _check(facts: Facts, rules: tuple[ModelRule, ...], started: float) -> ModelCheck:

@@ -14,6 +14,8 @@ from pymc.distributions.continuous import FlatRV, HalfFlatRV
 from pymc.initial_point import make_initial_point_fn
 from pymc.model import Model
 
+from pymc_safetrunc.diagnosis.errors import OutOfTime
+
 __all__ = ["Density", "Facts", "Kind", "Probe", "compiled_density", "points_of", "probed"]
 
 Kind = Literal["initial", "jittered", "prior", "corner"]
@@ -68,6 +70,8 @@ def probed(density: Density, kind: Kind, point: Point) -> Probe:
     try:
         with np.errstate(all="ignore"):
             logp, gradient = density(point)
+    except OutOfTime:
+        raise
     except Exception:  # a user's Op may raise what it likes
         logp, gradient = math.nan, {}
     return Probe(kind, dict(point), float(logp), gradient)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
 from pymc.distributions.censored import CensoredRV
 from pymc.distributions.continuous import TruncatedNormalRV
 from pymc.distributions.truncated import TruncatedRV
-from pymc.model import Model
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors, graph_inputs
 from pytensor.tensor.random.basic import UniformRV
 from pytensor.tensor.type import TensorType
 
+from pymc_safetrunc.diagnosis.errors import OutOfTime
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.expressions import Expressions
 from pymc_safetrunc.diagnosis.facts import Facts, Probe
@@ -49,8 +50,10 @@ def bounds_of(rv: Variable) -> tuple[Variable, Variable] | None:
     return None
 
 
-def _bounded(model: Model) -> Iterator[tuple[Variable, Variable, Variable]]:
-    for rv in model.basic_RVs:
+def _bounded(facts: Facts) -> Iterator[tuple[Variable, Variable, Variable]]:
+    for rv in facts.model.basic_RVs:
+        if time.monotonic() > facts.deadline:
+            raise OutOfTime
         if (bounds := bounds_of(rv)) is not None:
             yield rv, *bounds
 
@@ -73,7 +76,7 @@ def _looked_at(facts: Facts, *expressions: Variable) -> list[Probe]:
 
 def runtime_infinite_bound(facts: Facts) -> Iterator[Finding]:
     """Find an infinite bound that is data or a computed value, in a truncation of PyMC's."""
-    for rv, *bounds in _bounded(facts.model):
+    for rv, *bounds in _bounded(facts):
         op = rv.owner.op
         if not isinstance(op, TruncatedNormalRV | TruncatedRV) or not is_pymc(op):
             continue
@@ -96,7 +99,7 @@ def _infinite(facts: Facts, rv, side: str, bound: Variable, value: np.ndarray) -
     entry = f" (entry {', '.join(map(str, index))})" if index and value.size > 1 else ""
     source = data_behind(bound)
     from_data = f", from {plain(source)}" if source else ""
-    name = plain(rv.name)
+    name = plain(rv.name or "")
     return Finding(
         "runtime-infinite-bound",
         "error" if bad else "warning",
@@ -129,7 +132,7 @@ def data_behind(expression: Variable) -> str | None:
 
 def inverted_bounds(facts: Facts) -> Iterator[Finding]:
     """Find a lower bound that is not below the upper one."""
-    for rv, lower, upper in _bounded(facts.model):
+    for rv, lower, upper in _bounded(facts):
         expressions = Expressions(facts.model, [lower, upper])
         for probe in _looked_at(facts, lower, upper):
             low, high = expressions.at(probe.point, deadline=facts.deadline)
@@ -142,7 +145,7 @@ def inverted_bounds(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 "inverted-bounds",
                 "error" if probe.kind == "initial" else "warning",
-                f"{plain(rv.name)} has lower = {low:g} and upper = {high:g}{entry} "
+                f"{plain(rv.name or '')} has lower = {low:g} and upper = {high:g}{entry} "
                 f"{_where(probe)}: nothing lies between them. lower must be less than upper.",
                 factor=rv.name,
                 index=index if entry else None,

@@ -37,14 +37,17 @@ def unscaled_parameters(facts: Facts) -> Iterator[Finding]:
         smallest, largest = positive.min(), positive.max()
         worst = next(iter(factors))  # in the order of the outliers
         names = {_rv_name(facts, name): _code(factor) for name, factor in factors.items()}
+        by = [
+            f"{name} by {_words(factor)}"
+            for name, factor in zip(names, factors.values(), strict=True)
+        ]
         yield Finding(
             "unscaled-parameters",
             "warning",
             f"The {what} of the model's variables lie between {smallest:.0e} and {largest:.0e}; "
             f"{plain(worst)} is furthest from the others. A step that suits one is far too "
             "long or too short for another. Standardise the data behind them, or let the sampler "
-            f"see them divided by these factors: "
-            f"{', '.join(f'{name} by {_words(factors[v])}' for v, name in zip(factors, names))}.",
+            f"see them divided by these factors: {', '.join(by)}.",
             variable=worst,
             quantity="gradient" if what == "gradients" else None,
             remedy=remedies.scaled(names),

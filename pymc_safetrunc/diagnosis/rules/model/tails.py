@@ -51,7 +51,7 @@ def empty_truncation(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 "empty-truncation",
                 _grade(probe),
-                f"Between its bounds {plain(rv.name)}{_entry(index)} keeps {kept} of its "
+                f"Between its bounds {plain(rv.name or '')}{_entry(index)} keeps {kept} of its "
                 f"distribution {_place(probe)}. Bounds and location are far apart: one of them, "
                 "or their unit, is probably not what was meant. If it is, the safe distribution "
                 "is exact there.",
@@ -77,7 +77,7 @@ def tail_truncation(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "tail-truncation",
             _grade(probe),
-            f"PyMC's log-density of {plain(rv.name)}{_entry(index)} has {left} left "
+            f"PyMC's log-density of {plain(rv.name or '')}{_entry(index)} has {left} left "
             f"{_place(probe)}: between the bounds lies a far tail or a narrow slice of the "
             "distribution, and two numbers that are almost the same are subtracted.",
             factor=rv.name,
