@@ -27,6 +27,7 @@ ALLOWED = {
     "findings": ("report",),
     "report": ("findings",),
     "diagnosis": ("kernels", "distributions", "findings", "report"),
+    "check_command": ("findings", "report", "diagnosis"),
     "watchdog": ("findings", "report", "diagnosis"),
     "fleet": ("findings", "report", "diagnosis", "watchdog"),
 }

@@ -21,7 +21,7 @@ from pymc_safetrunc.diagnosis.facts import (
 from pymc_safetrunc.diagnosis.rules.model import CHEAP, RULES, ModelRule
 from pymc_safetrunc.findings import Finding, ModelCheck
 
-__all__ = ["check_model", "quick_check"]
+__all__ = ["check_model", "gather", "quick_check"]
 
 _ORDER = {"error": 0, "warning": 1, "hint": 2}
 
@@ -85,15 +85,18 @@ def check_model(
         raise TypeError(f"check_model takes a pymc.Model; got {type(model).__name__}.")
     if not isinstance(draws, int | np.integer) or draws < 0:
         raise ValueError(f"draws must be 0 or a positive whole number; got {draws!r}.")
-    model = modelcontext(model)
+    return _check(gather(modelcontext(model), random_seed, int(draws)), RULES, started)
+
+
+def gather(model: Model, random_seed: Any, draws: int) -> Facts:
+    """Evaluate a model at every point worth looking at."""
     notes: list[str] = []
     rng = np.random.default_rng(random_seed)
     with model:
         density = compiled_density(model, notes)
-        points = list(points_of(model, int(draws), rng, notes))
+        points = list(points_of(model, draws, rng, notes))
     probes = tuple(probed(density, kind, point) for kind, point in points)
-    facts = Facts(model, density, probes, notes=notes)
-    return _check(facts, RULES, started)
+    return Facts(model, density, probes, notes=notes)
 
 
 def quick_check(

@@ -37,10 +37,12 @@ def nonfinite_gradient(facts: Facts) -> Iterator[Finding]:
 
 def _told(facts: Facts, quantity: Literal["logp", "gradient"], bad) -> Iterator[Finding]:
     told = set()
+    hopeless = False
     for kind in KINDS:
         probes = facts.of(kind)
         sick = [probe for probe in probes if bad(probe)]
-        if not sick:
+        # where no chain can start there is no need to look farther
+        if not sick or (hopeless and kind not in ("initial", "jittered")):
             continue
         share = len(sick) / len(probes)
         for cause in _causes(facts, sick[0], quantity):
@@ -48,6 +50,7 @@ def _told(facts: Facts, quantity: Literal["logp", "gradient"], bad) -> Iterator[
             if severity is None or (cause.factor, cause.variable) in told:
                 continue
             told.add((cause.factor, cause.variable))
+            hopeless = hopeless or severity == "error"
             yield _finding(facts, cause, quantity, severity, bad)
 
 

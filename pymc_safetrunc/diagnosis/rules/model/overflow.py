@@ -63,7 +63,7 @@ def overflow_prone(facts: Facts) -> Iterator[Finding]:
     told = set()
     for operand, values in zip(operands, seen, strict=True):
         kind, value = (_overflows if operand.operation in LARGEST_EXPONENT else _vanishes)(
-            operand.operation, values
+            operand, values
         )
         if kind is None or (operand.factor, operand.operation) in told:
             continue
@@ -123,6 +123,13 @@ def _seen(facts: Facts, expressions: Expressions, wanted) -> list[dict[Kind, lis
     return seen
 
 
+def is_held(variable: Variable) -> bool:
+    """Whether an operand has limits, so that nothing can be concluded beyond its draws."""
+    op = getattr(variable.owner, "op", None)
+    name = type(getattr(op, "scalar_op", op)).__name__
+    return name in ("Clip", "ScalarMinimum", "ScalarMaximum", "Switch", "Sigmoid", "Tanh")
+
+
 def reach(draws: list[np.ndarray]) -> float:
     """Largest value that draws of an operand promise, entry by entry."""
     values = np.asarray(draws, "float64")
@@ -132,22 +139,28 @@ def reach(draws: list[np.ndarray]) -> float:
     return float(np.max(far, where=values.max(axis=0) > 0, initial=-np.inf))
 
 
-def _overflows(operation: str, values) -> tuple[Kind | str | None, float]:
-    limit = LARGEST_EXPONENT[operation]
+def _overflows(operand: Operand, values) -> tuple[Kind | str | None, float]:
+    limit = LARGEST_EXPONENT[operand.operation]
     for kind in ("initial", "jittered", "prior", "corner"):
         if kind not in values:
             continue
-        sizes = np.abs(values[kind]) if operation in ("Cosh", "Sinh") else np.asarray(values[kind])
+        sizes = (
+            np.abs(values[kind])
+            if operand.operation in ("Cosh", "Sinh")
+            else np.asarray(values[kind])
+        )
         largest = float(np.max(sizes, initial=-np.inf))
         if largest > limit:
             return kind, largest
-        if kind == "prior" and (promised := reach(list(sizes))) > limit:
-            return "extrapolated", promised
+        if kind == "prior" and not is_held(operand.variable):
+            promised = reach(list(sizes))
+            if promised > limit:
+                return "extrapolated", promised
     return None, 0.0
 
 
-def _vanishes(operation: str, values) -> tuple[Kind | str | None, float]:
-    limit = LEAST_OPERAND[operation]
+def _vanishes(operand: Operand, values) -> tuple[Kind | str | None, float]:
+    limit = LEAST_OPERAND[operand.operation]
     for kind in ("initial", "jittered", "prior", "corner"):
         smallest = np.min([np.min(value, initial=np.inf) for value in values.get(kind, ())] or [1])
         if smallest == limit:
