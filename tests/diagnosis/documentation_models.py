@@ -96,9 +96,7 @@ def truncated_and_censored_regression():
     inside = np.abs(y) < 2
     slope, sigma = pm.Normal("slope", 0, 2), pm.HalfNormal("sigma", 1)
     pm.Censored("censored", pm.Normal.dist(slope * x, sigma), lower=-2, upper=2, observed=y)
-    pm.TruncatedNormal(
-        "truncated", slope * x[inside], sigma, lower=-2, upper=2, observed=y[inside]
-    )
+    pm.TruncatedNormal("truncated", slope * x[inside], sigma, lower=-2, upper=2, observed=y[inside])
 
 
 def negative_binomial_regression():

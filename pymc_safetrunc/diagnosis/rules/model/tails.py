@@ -41,6 +41,8 @@ def empty_truncation(facts: Facts) -> Iterator[Finding]:
     """Find truncations that keep less than exp(-700) of their distribution."""
     for rv, tails in _tails(facts):
         for probe, tail in tails:
+            if probe.kind == "prior":
+                continue  # a location far off its bounds is what the data will rule out
             with np.errstate(invalid="ignore"):
                 empty = np.asarray(tail.log_mass < LEAST_LOG_MASS)
             if not empty.any():
@@ -50,7 +52,7 @@ def empty_truncation(facts: Facts) -> Iterator[Finding]:
             kept = f"exp({mass:.4g})" if np.isfinite(mass) else "less than any float"
             yield Finding(
                 "empty-truncation",
-                _grade(probe),
+                "warning",
                 f"Between its bounds {plain(rv.name or '')}{_entry(index)} keeps {kept} of its "
                 f"distribution {_place(probe)}. Bounds and location are far apart: one of them, "
                 "or their unit, is probably not what was meant. If it is, the safe distribution "
@@ -63,7 +65,7 @@ def empty_truncation(facts: Facts) -> Iterator[Finding]:
 
 
 def tail_truncation(facts: Facts) -> Iterator[Finding]:
-    """Find truncations whose normalisation by PyMC has lost more digits than a sampler can spare."""
+    """Find truncations in which PyMC's log-density lost more digits than a sampler can spare."""
     for rv, tails in _tails(facts):
         worst = min(tails, key=lambda found: found[1].digits.min(initial=ALL_DIGITS), default=None)
         if worst is None:
