@@ -1,5 +1,6 @@
 """`check_model` as a whole: healthy models, its arguments, its faces, the command line."""
 
+import io
 import json
 import logging
 import pickle
@@ -92,9 +93,8 @@ def test_faces(sick):
     assert sick.findings[1].message.split()[0] in sick._repr_html_()
     assert json.loads(json.dumps(sick.to_dict()))["findings"][0]["rule"] == sick.findings[0].rule
     assert pickle.loads(pickle.dumps(sick)) == sick
-    console = Console(width=60, record=True, file=open("/dev/null", "w"))
-    with console.file:
-        console.print(sick)
+    console = Console(width=60, record=True, file=io.StringIO())
+    console.print(sick)
     assert "2 errors" in console.export_text()
 
 

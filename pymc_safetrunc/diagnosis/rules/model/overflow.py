@@ -53,9 +53,15 @@ class Operand(NamedTuple):
 
 def overflow_prone(facts: Facts) -> Iterator[Finding]:
     """Find exponentials and logarithms whose operand can get where they are not finite."""
-    terms = [*facts.model.basic_RVs, *facts.model.potentials]
-    logps = facts.model.logp(vars=terms, sum=False)
-    expressions = Expressions(facts.model, logps, rewritten=True)
+    model = facts.model
+    terms = {
+        term: wanted
+        for term in (*model.basic_RVs, *model.potentials)
+        if (wanted := _wanted(term, model))
+    }
+    if not terms:
+        return
+    expressions = Expressions(model, model.logp(vars=list(terms), sum=False), rewritten=True)
     operands = list(_operands(facts, expressions, terms))
     if not operands:
         return
@@ -71,18 +77,13 @@ def overflow_prone(facts: Facts) -> Iterator[Finding]:
         yield _finding(operand, kind, value)
 
 
-def _operands(facts: Facts, expressions: Expressions, terms) -> Iterator[Operand]:
+def _operands(
+    facts: Facts, expressions: Expressions, terms: dict[Variable, list[str]]
+) -> Iterator[Operand]:
     """Operands that depend on a variable, each with the first factor it is met in."""
     values = set(facts.model.value_vars)
     met: set[Apply] = set()
-    for factor, logp in zip(terms, expressions.outputs, strict=True):
-        # PyMC guards what its own densities take the exponential and the logarithm of
-        used = _used_by_user(factor, facts.model)
-        wanted: list[str] = []
-        if used is None or used & _EXPONENTIAL:
-            wanted += LARGEST_EXPONENT
-        if used is None or used & _LOGARITHMIC:
-            wanted += LEAST_OPERAND
+    for (factor, wanted), logp in zip(terms.items(), expressions.outputs, strict=True):
         for variable in ancestors([logp]):
             node = variable.owner
             if node is None or node in met or not isinstance(node.op, Elemwise):
@@ -94,6 +95,14 @@ def _operands(facts: Facts, expressions: Expressions, terms) -> Iterator[Operand
                 values.isdisjoint(ancestors([operand])) or operand in values
             ):
                 yield Operand(factor, operation, operand)
+
+
+def _wanted(factor: Variable, model: Model) -> list[str]:
+    """Operations to look at: PyMC guards what its own densities take exp and log of."""
+    used = _used_by_user(factor, model)
+    exponential = used is None or bool(used & _EXPONENTIAL)
+    logarithmic = used is None or bool(used & _LOGARITHMIC)
+    return [*LARGEST_EXPONENT] * exponential + [*LEAST_OPERAND] * logarithmic
 
 
 def _used_by_user(factor: Variable, model: Model) -> set[str] | None:
