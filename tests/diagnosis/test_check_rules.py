@@ -161,6 +161,14 @@ def test_units_that_are_far_apart(scales, factors):
     assert not list(unscaled_parameters(gaussian(**scaled)))
 
 
+def test_a_hostile_name_does_not_leave_its_string():
+    (finding,) = unscaled_parameters(gaussian(**{'a"}\nimport os #': 1e9, "b": 1.0}))
+    names = {}
+    exec(finding.remedy, names)
+    assert "os" not in names
+    assert list(names["factors"]) == ['a"}\nimport os #']
+
+
 @pytest.mark.parametrize(
     "scales", [{"a": 1.0}, {"a": 1.0, "b": 500.0}, {"a": [0.1, 1.0, 10.0], "b": 3.0}]
 )

@@ -113,11 +113,12 @@ def _infinite(facts: Facts, rv, side: str, bound: Variable, value: np.ndarray) -
     )
 
 
-def safe_remedy(rv: Variable, argument: str = "...") -> str:
+def safe_remedy(rv: Variable, argument: str = "") -> str:
     """Take this package's distribution in place of PyMC's."""
     name = plain(rv.name or "")
     family = "TruncatedNormal" if isinstance(rv.owner.op, TruncatedNormalRV) else "Truncated"
-    return remedies.safe_class(family, f'{name} = {family}("{name}", ..., {argument}, ...)')
+    arguments = f"..., {argument}, ..." if argument else "..."
+    return remedies.safe_class(family, f'{name} = {family}("{name}", {arguments})')
 
 
 def data_behind(expression: Variable) -> str | None:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from pymc_safetrunc.diagnosis.examination import diagnose
+from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.facts import Facts, Kind, Probe
 from pymc_safetrunc.diagnosis.rules.model import remedies
 from pymc_safetrunc.findings import Finding, Severity
@@ -28,6 +29,12 @@ _BY_DESIGN = "outside-support"
 def nonfinite_logp(facts: Facts) -> Iterator[Finding]:
     """Find points at which the log-density is NaN or infinite."""
     yield from _told(facts, "logp", lambda probe: not np.isfinite(probe.logp))
+    starts = facts.of("initial", "jittered")
+    if starts and not any(np.isfinite(probe.logp) for probe in starts):
+        facts.notes.append(
+            "No starting point has a finite log-density, so that gradients were not judged there: "
+            "mend it, and check again."
+        )
 
 
 def nonfinite_gradient(facts: Facts) -> Iterator[Finding]:
@@ -103,6 +110,6 @@ def _finding(facts: Facts, cause: Finding, quantity, severity: Severity, bad) ->
             rule="data-outside-bounds",
             severity=severity,
             message=message,
-            remedy=cause.remedy or remedies.rows_inside(cause.factor or "y"),
+            remedy=cause.remedy or remedies.rows_inside(plain(cause.factor or "y")),
         )
     return replace(cause, rule=f"nonfinite-{quantity}", severity=severity, message=message)

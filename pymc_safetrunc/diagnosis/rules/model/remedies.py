@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from pymc_safetrunc.diagnosis.expression import plain
+
 __all__ = [
     "gradient_table",
     "in_order",
@@ -42,8 +44,8 @@ def rows_inside(lower, upper, values, *others):
 
 def scaled(factors: Mapping[str, str]) -> str:
     """Give a transform that shows the sampler variables in other units."""
-    content = ", ".join(f'"{name}": {code}' for name, code in factors.items())
-    name = next(iter(factors))
+    content = ", ".join(f"{name!r}: {code}" for name, code in factors.items())
+    name = plain(next(iter(factors)))
     return f"""\
 import numpy as np
 import pytensor.tensor as pt

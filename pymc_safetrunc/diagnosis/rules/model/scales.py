@@ -38,7 +38,7 @@ def unscaled_parameters(facts: Facts) -> Iterator[Finding]:
         worst = next(iter(factors))  # in the order of the outliers
         names = {_rv_name(facts, name): _code(factor) for name, factor in factors.items()}
         by = [
-            f"{name} by {_words(factor)}"
+            f"{plain(name)} by {_words(factor)}"
             for name, factor in zip(names, factors.values(), strict=True)
         ]
         yield Finding(
@@ -139,7 +139,7 @@ def _widths(facts: Facts, variable: str, slopes: np.ndarray) -> np.ndarray:
 
 def _rv_name(facts: Facts, variable: str) -> str:
     names = {value.name: rv.name for rv, value in facts.model.rvs_to_values.items()}
-    return plain(names.get(variable, variable))
+    return names.get(variable, variable)
 
 
 def _words(factor: np.ndarray) -> str:
