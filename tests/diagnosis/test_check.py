@@ -1,11 +1,8 @@
-"""`check_model` as a whole: healthy models, its arguments, its faces, the command line."""
+"""`check_model` as a whole: healthy models, its arguments, its faces."""
 
 import io
 import json
-import logging
 import pickle
-import sys
-import time
 
 import numpy as np
 import pymc as pm
@@ -15,11 +12,8 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from rich.console import Console
 
-from pymc_safetrunc.__main__ import main
 from pymc_safetrunc.diagnosis import check_model
-from pymc_safetrunc.diagnosis.check import quick_check
 from pymc_safetrunc.findings import Finding, ModelCheck
-from pymc_safetrunc.watchdog import preflight, sample
 from tests import optional
 from tests.diagnosis.documentation_models import MODELS as DOCUMENTATION
 from tests.diagnosis.healthy import HEALTHY
@@ -164,139 +158,3 @@ def test_no_draws_from_a_prior_that_has_none_left():
         pm.Normal("y", far, 1, observed=4.0)
         check = check_model(draws=0)
     assert "prior" not in check.points
-
-
-# ---- the command line
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    (tmp_path / "some_models.py").write_text(
-        "import numpy as np, pymc as pm\n"
-        "def healthy():\n"
-        "    with pm.Model() as model:\n"
-        "        pm.Normal('x')\n"
-        "    return model\n"
-        "with pm.Model() as doomed:\n"
-        "    x = pm.Normal('x', initval=0.0)\n"
-        "    pm.Potential('p', pm.math.log(abs(x)))\n"
-        "class models:\n"
-        "    inner = doomed\n"
-        "def broken():\n"
-        "    raise ValueError('no data here')\n"
-        "number = 3\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    yield "some_models"
-    sys.modules.pop("some_models", None)
-
-
-def test_exit_codes(module, capsys):
-    with interpreted():
-        assert main(["check", f"{module}:healthy", "--draws", "3"]) == 0
-        assert "nothing found" in capsys.readouterr().out
-        assert main(["check", f"{module}:doomed", "--draws", "3", "--seed", "1"]) == 1
-        assert "nonfinite-logp" in capsys.readouterr().out
-        assert main(["check", f"{module}:models.inner", "--draws", "3"]) == 1
-
-
-@pytest.mark.parametrize(
-    ("where", "reason"),
-    [
-        ("some_models", "write PACKAGE.MODULE:MODEL"),
-        ("some_models:", "write PACKAGE.MODULE:MODEL"),
-        ("no_such_module:model", "No module named 'no_such_module'"),
-        ("some_models:nothing", "has no attribute 'nothing'"),
-        ("some_models:broken", "ValueError: no data here"),
-        ("some_models:number", "is int; it must be a pymc.Model"),
-    ],
-)
-def test_what_cannot_be_checked_is_told_on_stderr(module, capsys, where, reason):
-    assert main(["check", where]) == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert reason in output.err
-
-
-# ---- before sampling
-
-
-def flat_and_unscaled():
-    x = np.linspace(1e7, 2e7, 30)
-    unused = pm.Flat("unused", shape=2)
-    mu = pm.Normal("a") + pm.Normal("b") * x + unused[0]
-    pm.Normal("y", mu, 1, observed=np.zeros(30))
-
-
-SETTINGS = {
-    "draws": 5, "tune": 5, "chains": 2, "cores": 1, "random_seed": 1, "progressbar": False,
-    "compute_convergence_checks": False,
-}  # fmt: skip
-
-
-def messages(caplog):
-    return [r.getMessage() for r in caplog.records if r.name == "pymc_safetrunc.watchdog.preflight"]
-
-
-def test_sample_warns_once_and_keeps_its_draws(caplog, monkeypatch):
-    used = []
-
-    def timed(model, density, point, seconds):
-        started = time.monotonic()
-        check = quick_check(model, density, point, seconds)
-        used.append((time.monotonic() - started, seconds))
-        return check
-
-    monkeypatch.setattr(preflight, "quick_check", timed)
-    model = built(flat_and_unscaled)
-    with caplog.at_level(logging.WARNING, "pymc_safetrunc"):
-        idata = sample(model=model, nuts_sampler="pymc", **SETTINGS)
-    (message,) = messages(caplog)
-    assert "flat-direction" in message
-    assert "unscaled-parameters" in message
-    ((seconds, allowed),) = used
-    # one evaluation more than fits may be under way when the time is over
-    assert seconds < allowed + 0.1
-    caplog.clear()
-    quiet = sample(model=model, nuts_sampler="pymc", **SETTINGS, quiet=True)
-    assert messages(caplog) == []
-    # without the check: the same to the last bit
-    for name in ("a", "b", "unused"):
-        np.testing.assert_array_equal(idata.posterior[name], quiet.posterior[name])
-
-
-@pytest.mark.parametrize("sampler", ["pymc", "nutpie"])
-def test_sample_says_nothing_of_a_healthy_model(caplog, sampler):
-    if sampler == "nutpie":
-        optional.require("nutpie")
-    with built(plain), caplog.at_level(logging.DEBUG, "pymc_safetrunc"):
-        sample(nuts_sampler=sampler, **SETTINGS)
-    assert messages(caplog) == []
-
-
-def test_the_quick_check_stops_when_its_time_is_over():
-    asked = []
-
-    def density(point):
-        asked.append(point)
-        time.sleep(0.02)
-        return -0.5 * float(point["x"] ** 2), {"x": -np.asarray(point["x"])}
-
-    model = built(lambda: pm.Normal("x"))
-    started = time.monotonic()
-    check = quick_check(model, density, {"x": np.array(0.3)}, seconds=0.05)
-    assert time.monotonic() - started < 1  # all of it takes some forty evaluations
-    assert 1 <= len(asked) <= 4
-    assert check.findings == ()
-
-
-def test_a_check_that_fails_keeps_nobody_from_sampling(monkeypatch, caplog):
-    def fail(*args):
-        raise RuntimeError
-
-    monkeypatch.setattr(preflight, "quick_check", fail)
-    with built(plain), caplog.at_level(logging.DEBUG, "pymc_safetrunc"):
-        sample(nuts_sampler="pymc", **SETTINGS)
-    (message,) = messages(caplog)
-    assert "failed" in message
