@@ -153,6 +153,7 @@ def flat(use):
     where = pt.switch(compared > 1e6, 1.0, 0.0)
     used, half = pm.Flat("well_used"), pm.HalfNormal("well_half")
     normal = pm.Normal("well_normal")
+    pm.Normal("well_at_its_mode")
     mu = pt.round(rounded) * 1e-3 + entry[0] + used + normal + where
     pm.Normal("y", mu, half, observed=[0.1, 0.4])
 
@@ -219,3 +220,5 @@ def overflow(use):
     pm.Potential("well_log", pt.log(pm.HalfNormal("h")))
     pm.Potential("well_sum", pm.math.logsumexp(pt.stack([wide * x, -wide * x]), axis=0).sum())
     pm.Potential("well_square", -pt.exp(-(wide**2)))
+    # its survival function is guarded by PyMC
+    pm.Censored("well_inside_pymc", pm.Normal.dist(wide * x, 1), 0, None, observed=np.zeros(7))

@@ -154,6 +154,7 @@ def test_units_that_are_far_apart(scales, factors):
     (finding,) = unscaled_parameters(gaussian(**scales))
     assert (finding.rule, finding.severity) == ("unscaled-parameters", "warning")
     assert finding.variable in factors
+    assert "prior scales" in finding.message
     names = {}
     exec(finding.remedy, names)
     assert {name: np.asarray(f).tolist() for name, f in names["factors"].items()} == factors
