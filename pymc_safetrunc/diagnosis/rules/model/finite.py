@@ -110,6 +110,6 @@ def _finding(facts: Facts, cause: Finding, quantity, severity: Severity, bad) ->
             rule="data-outside-bounds",
             severity=severity,
             message=message,
-            remedy=cause.remedy or remedies.rows_inside(plain(cause.factor or "y")),
+            remedy=remedies.rows_inside(plain(cause.factor or "y")),
         )
     return replace(cause, rule=f"nonfinite-{quantity}", severity=severity, message=message)
