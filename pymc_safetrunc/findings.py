@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Diagnosis", "Finding", "WatchdogReport"]
+__all__ = ["Diagnosis", "Finding", "ModelCheck", "WatchdogReport"]
 
 Severity = Literal["error", "warning", "hint"]
 
@@ -87,6 +87,64 @@ class Finding:
         from pymc_safetrunc.report.html import finding_html
 
         return finding_html(self)
+
+
+@dataclass(frozen=True)
+class ModelCheck:
+    """What `check_model` found before sampling.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        Errors first. An error spoils sampling; a warning is likely to slow it or to spoil it in
+        places; a hint is a place that only far values reach.
+    points : dict of str to int
+        How many points of each kind were looked at: ``initial``, ``jittered``, ``prior`` and
+        ``corner``.
+    variables : tuple of str
+        Names of the value variables.
+    notes : tuple of str
+        What could not be examined, and why.
+    seconds : float
+        How long it took.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    points: dict[str, int] = field(default_factory=dict)
+    variables: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = math.nan
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing of severity error was found."""
+        return not any(f.severity == "error" for f in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the check as a dictionary that JSON can hold."""
+        return {
+            "ok": self.ok,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "points": dict(self.points),
+            "variables": list(self.variables),
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+        }
+
+    def __str__(self) -> str:
+        from pymc_safetrunc.report.check import check_text
+
+        return check_text(self)
+
+    def __rich__(self) -> Any:
+        from pymc_safetrunc.report.check import check_renderable
+
+        return check_renderable(self)
+
+    def _repr_html_(self) -> str:
+        from pymc_safetrunc.report.check import check_html
+
+        return check_html(self)
 
 
 @dataclass(frozen=True)

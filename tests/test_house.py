@@ -26,7 +26,8 @@ ALLOWED = {
     # a finding shows itself: looked up when it is asked to
     "findings": ("report",),
     "report": ("findings",),
-    "diagnosis": ("kernels", "distributions", "findings", "report"),
+    "diagnosis": ("kernels", "math", "distributions", "findings", "report"),
+    "check_command": ("findings", "report", "diagnosis"),
     "watchdog": ("findings", "report", "diagnosis"),
     "fleet": ("findings", "report", "diagnosis", "watchdog"),
 }
