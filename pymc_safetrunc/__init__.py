@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pymc_safetrunc import dims, math
-    from pymc_safetrunc.diagnosis import check_gradient, diagnose
+    from pymc_safetrunc.diagnosis import check_gradient, check_model, diagnose
     from pymc_safetrunc.distributions.truncated import Truncated
     from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal
     from pymc_safetrunc.installation import install, installed, is_installed, uninstall
@@ -24,6 +24,7 @@ _HOME = {
     "TruncatedNormal": "pymc_safetrunc.distributions.truncated_normal",
     "WatchdogPolicy": "pymc_safetrunc.watchdog",
     "check_gradient": "pymc_safetrunc.diagnosis",
+    "check_model": "pymc_safetrunc.diagnosis",
     "diagnose": "pymc_safetrunc.diagnosis",
     "dims": "pymc_safetrunc.dims",
     "install": "pymc_safetrunc.installation",
@@ -44,6 +45,7 @@ __all__ = [
     "WatchdogPolicy",
     "__version__",
     "check_gradient",
+    "check_model",
     "diagnose",
     "dims",
     "install",
