@@ -71,7 +71,7 @@ def install() -> None:
     >>> delay = pm.Truncated.dist(pm.Gamma.dist(2, 1), lower=50, upper=60)
     >>> pst.install()
     >>> round(float(pm.logp(delay, 51.0).eval()), 6)
-    -0.999949
+    -0.999946
     >>> pst.uninstall()
     """
     if _undo:
