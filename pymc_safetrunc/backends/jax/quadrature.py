@@ -13,6 +13,35 @@ from pymc_safetrunc.kernels import quadrature as kernels
 from pymc_safetrunc.ops.quadrature import PlaceOfShare, Regrid
 
 
+def distances(u, length):
+    """From the cut, and from the end, as `kernels.quadrature.distances`."""
+    small = jnp.exp(-jnp.abs(u))
+    finite = jnp.isfinite(length)
+    known = jnp.where(finite, length, 1.0)
+    shorter = jnp.maximum(known * small / (1 + small), kernels.NEAREST)
+    longer = known / (1 + small)
+    unbounded = jnp.where(u < 0, small, 1 / small)
+    from_cut = jnp.where(finite, jnp.where(u < 0, shorter, longer), unbounded)
+    return from_cut, jnp.where(finite, jnp.where(u < 0, longer, shorter), jnp.inf)
+
+
+def node(u, cut, end, length, side):
+    """X at the coordinate u of a side."""
+    from_cut, from_end = distances(u, length)
+    return jnp.where(from_end < from_cut, end - side * from_end, cut + side * from_cut)
+
+
+def node_to_upper(u, beyond, length, side):
+    """Distance from there to the upper bound."""
+    from_cut, from_end = distances(u, length)
+    return jnp.where(side > 0, from_end, beyond + from_cut)
+
+
+def log_slope(u, length):
+    """Log of the derivative of x in u over the length."""
+    return jnp.where(jnp.isfinite(length), -jnp.abs(u) - 2 * jnp.log1p(jnp.exp(-jnp.abs(u))), u)
+
+
 def held(x):
     """Return x."""
     return x

@@ -2,11 +2,13 @@
 
 ``cases("Gamma")`` is a dict of columns, a case a row:
 
-* inputs: ``value``, ``lower``, ``upper`` and ``parameter_<name>`` for each of the user's parameters;
+* inputs: ``value``, ``lower``, ``upper``, and ``parameter_<name>`` for each parameter of the user;
 * truth: ``logp``, ``log_mass`` (of the interval, under the untruncated law), ``d_value``,
   ``d_lower``, ``d_upper`` and ``d_parameter_<name>``. A discrete family has no ``d_value`` and no
   derivatives in the bounds. A derivative in a bound is 0 where the bound is infinite or beyond the
-  support, and nan on its edge, where a derivative from each side differs: any finite number will do;
+  support. It is nan on the edge of the support, where the derivatives from the two sides differ (in
+  a parameter too, if that moves the edge), and so is ``d_value`` at a point of probability: any
+  finite number will do;
 * ``scale_<column>``: the size below which a derivative's own digits are not asked for;
 * ``label``: where the interval is.
 """
@@ -17,7 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-GROUPS = ("location_scale", "positive", "incomplete", "counts")
+GROUPS = (
+    "location_scale",
+    "positive",
+    "bounded",
+    "incomplete",
+    "integrals",
+    "counts",
+    "mixtures",
+)
 
 
 def group(name):

@@ -16,6 +16,7 @@ are taken as exact.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 
 from mpmath import mp, mpf
 
@@ -30,7 +31,8 @@ SPARE_DIGITS = 3
 @dataclass(frozen=True)
 class Family:
     name: str
-    # name of each parameter, as the user writes it: location, scale, shape, or integer (no gradient)
+    # each parameter as the user writes it: location, scale, shape, logarithm (of order one), or
+    # integer (which has no gradient)
     kinds: dict[str, str]
     sets: tuple[tuple[float, ...], ...]
     log_density: Callable
@@ -42,8 +44,10 @@ class Family:
     discrete: bool = False
     # what pymc takes beside the parameters and the truth does not vary
     constants: dict = field(default_factory=dict)
-    # (base, parameters of the base) -> keyword arguments of pymc, where they are not the parameters
+    # parameters -> keyword arguments of pymc, where these are not the parameters
     keywords: Callable | None = None
+    # points where the density turns or has a corner; an integral is split there
+    corners: Callable | None = None
     # a point of probability in a continuous law; bounds are then closed on it
     atom: float | None = None
 
@@ -75,19 +79,26 @@ class Family:
         if self.cdf is None:
             if self.discrete:
                 return self.summed(low, high, parameters)
-            return pieces.integral(partial(self.density_at, parameters), low, high)
-        # of a discrete family the left end is included
-        low = low - 1 if self.discrete else low
+            nodes = self.nodes(low, high, parameters)
+            return mp.fsum(w * mp.exp(self.log_density(x, *parameters)) for x, w in nodes)
         left, right = self.edges(parameters)
+        # of a discrete family the left end is included, and the distribution function jumps there
+        low, cut = low - int(self.discrete), low > left
         below = self.cdf(high, *parameters) if high < right else mpf(1)
         if below < 0.5:
-            return below - (self.cdf(low, *parameters) if low > left else 0)
-        above = self.sf(low, *parameters) if low > left or self.discrete else mpf(1)
-        above = mpf(1) if low < left else above
+            return below - (self.cdf(low, *parameters) if cut else 0)
+        above = self.sf(low, *parameters) if cut else mpf(1)
         return above - (self.sf(high, *parameters) if high < right else 0)
 
     def density_at(self, parameters, x):
         return self.log_density(x, *parameters)
+
+    def nodes(self, low, high, parameters):
+        """Nodes and weights of an integral of the density."""
+        corners = self.corners(*parameters) if self.corners else ()
+        ends = [low, *sorted(c for c in corners if low < c < high), high]
+        function = partial(self.density_at, parameters)
+        return [node for ab in pairwise(ends) for node in pieces.rule(function, *ab)]
 
     def summed(self, low, high, parameters):
         total, k = mpf(0), low
@@ -128,7 +139,7 @@ class Family:
         if self.closed or self.discrete:
             return lambda moved: self.log_mass(lower, upper, moved)
         low, high = self.clipped(lower, upper, parameters)
-        nodes = pieces.rule(partial(self.density_at, parameters), low, high)
+        nodes = self.nodes(low, high, parameters)
         return lambda moved: mp.log(
             mp.fsum(w * mp.exp(self.log_density(x, *moved)) for x, w in nodes)
         )
@@ -138,7 +149,7 @@ def steps(family, parameters, iqr):
     """How far each parameter is moved for its derivative: far inside its natural length."""
     part = mpf(10) ** -(mp.dps * STEP)
     return [
-        part * (iqr if kind == "location" else abs(p))
+        part * {"location": iqr, "logarithm": 1}.get(kind, abs(p))
         for p, kind in zip(parameters, family.kinds.values(), strict=True)
     ]
 
@@ -161,6 +172,7 @@ def slope_in_value(family, x, parameters, iqr):
     edges = [mpf(e) for e in family.edges(parameters) if mp.isfinite(e)]
     length = min([mpf(iqr), *(abs(x - e) for e in edges)])
     if length == 0:
+        # the only value allowed on an edge is a point of probability
         return mp.nan
     step = length * mpf(10) ** -(mp.dps * STEP)
     function = partial(family.density_at, parameters)
@@ -172,19 +184,35 @@ def slope_in_value(family, x, parameters, iqr):
 def natural_scales(family, parameters, iqr):
     """Size that the derivative in each parameter typically has."""
     return [
-        1 / mpf(iqr) if kind == "location" else 1 / abs(p)
+        1 / mpf({"location": iqr, "logarithm": 1}.get(kind, abs(p)))
         for p, kind in zip(parameters, family.kinds.values(), strict=True)
         if kind != "integer"
     ]
 
 
+def nearness(family, parameters, points, iqr):
+    """Least distance of a point from an edge of the support that parameters move, in IQR; or 1."""
+    if not callable(family.support):
+        return mpf(1)
+    edges = [e for e in family.edges(parameters) if mp.isfinite(e)]
+    ways = [abs(mpf(p) - e) / iqr for p in points for e in edges if p != e and mp.isfinite(p)]
+    return min([mpf(1), *ways])
+
+
 def truth(family, parameters, lower, upper, values, iqr):
+    """``truth_at_precision``, with the digits that steps near a moving edge take."""
+    near = nearness(family, parameters, (lower, upper, *values), iqr)
+    with mp.extradps(int(-4 * mp.log10(near))):
+        return truth_at_precision(family, parameters, lower, upper, values, iqr)
+
+
+def truth_at_precision(family, parameters, lower, upper, values, iqr):
     """Columns of each value of one interval, as dicts of mpf; and the scales of the gradients."""
     parameters = [mpf(p) for p in parameters]
     log_mass = family.log_mass(lower, upper, parameters)
-    mass_slopes = list(
-        slopes(family, family.log_mass_near(lower, upper, parameters), parameters, iqr)
-    )
+    log_mass_near = family.log_mass_near(lower, upper, parameters)
+    mass_slopes = list(slopes(family, log_mass_near, parameters, iqr))
+    kinked = list(moving_edges(family, parameters, iqr, (lower, upper)))
     hazards = bound_slopes(family, lower, upper, parameters, log_mass)
     natural = natural_scales(family, parameters, iqr)
     rows = []
@@ -195,18 +223,28 @@ def truth(family, parameters, lower, upper, values, iqr):
         columns = {"logp": log_density - log_mass, "log_mass": log_mass}
         scales = {"logp": mpf(1), "log_mass": mpf(1)}
         if not family.discrete:
-            # one point of probability has no derivative
-            atom = value == family.atom
-            columns["d_value"] = mpf(0) if atom else slope_in_value(family, x, parameters, iqr)
+            columns["d_value"] = slope_in_value(family, x, parameters, iqr)
             scales["d_value"] = 1 / mpf(iqr)
             columns |= hazards
-        for name, slope, mass_slope, size in zip(
-            family.smooth(), base, mass_slopes, natural, strict=True
+        for name, slope, mass_slope, size, kink in zip(
+            family.smooth(), base, mass_slopes, natural, kinked, strict=True
         ):
-            columns[f"d_parameter_{name}"] = slope - mass_slope
+            columns[f"d_parameter_{name}"] = mp.nan if kink else slope - mass_slope
             scales[f"d_parameter_{name}"] = max(abs(slope), size)
         rows.append((columns, scales))
     return rows
+
+
+def moving_edges(family, parameters, iqr, bounds):
+    """Whether each parameter moves an edge of the support on which a bound lies."""
+    edges = family.edges(parameters)
+    on_bound = [e for e in edges if e in bounds and mp.isfinite(e)]
+    for k, (kind, step) in enumerate(
+        zip(family.kinds.values(), steps(family, parameters, iqr), strict=True)
+    ):
+        if kind != "integer":
+            moved = family.edges([p + step if j == k else p for j, p in enumerate(parameters)])
+            yield any(e not in moved for e in on_bound)
 
 
 def log_density_near(family, x, moved):

@@ -16,11 +16,12 @@ NEAREST = 1e-290
 LARGEST = 1e300
 # Positions need no digits.
 DIGITS = 30
-HALVINGS = 26
+INTEGRAL_DIGITS = 20
+HALVINGS = 18
 
 
 class Line:
-    """A map of the real line onto the support of a family, so that tails are reached in few steps."""
+    """A map of the real line onto the support of a family: a tail is reached in few steps."""
 
     def __init__(self, family, parameters):
         self.family, self.parameters = family, [mpf(p) for p in parameters]
@@ -83,8 +84,6 @@ class Line:
         low, high = self.family.clipped(lower, upper, self.parameters)
         total = self.mass(low, high)
         if mp.isfinite(low) and mp.isfinite(high):
-            start, end = mpf(0), mpf(1)
-            # over a wide interval the halving is of the logarithm of the distance from the fuller end
             return self.between(low, high, total, u)
         if mp.isfinite(low):
             origin, sign, part = low, 1, mpf(u)
@@ -99,9 +98,10 @@ class Line:
             return m / total - part
 
         start = mp.log(max(abs(origin), mpf(1)) * mpf("1e-3"))
-        return float(origin + sign * mp.exp(self.solve(missing, start, mpf(1))))
+        return self.moved(origin, sign, self.solve(missing, start, mpf(1)))
 
     def between(self, low, high, total, u):
+        """The same between finite bounds, by the logarithm of the way from the fuller end."""
         half = self.mass(low, (low + high) / 2) / total
         origin, sign, part = (low, 1, mpf(u)) if half > 0.5 else (high, -1, 1 - mpf(u))
 
@@ -111,7 +111,12 @@ class Line:
             return m / total - part
 
         end = mp.log(high - low)
-        return float(origin + sign * mp.exp(self.solve(missing, end, mpf(1))))
+        return self.moved(origin, sign, self.solve(missing, end, mpf(1)))
+
+    @staticmethod
+    def moved(origin, sign, t):
+        # at a point of probability there is no way small enough
+        return float(origin if t is None else origin + sign * mp.exp(t))
 
 
 def intervals(line):
@@ -149,7 +154,7 @@ def intervals(line):
             ("at the edge", -INF, right),
             ("beyond the edge", q[0.4, False], right + 1),
         ]
-    iqr = q[0.25, True] - q[0.25, False]
+    iqr = q[0.25, True] - (left if q[0.25, False] is None else q[0.25, False])
     for width in WIDTHS:
         for p, side in ((0.4, False), (0.2, True), (1e-5, False), (1e-5, True), (1e-20, True)):
             start = q[p, side]
@@ -253,12 +258,15 @@ def values(line, lower, upper, turn):
     low, high = line.family.clipped(lower, upper, line.parameters)
     if line.family.discrete:
         return discrete_values(line, low, high, turn)
-    x = [line.conditional(lower, upper, u) for u in ((0.001, 0.999)[turn % 2], 0.43)]
+    near = (0.001, 0.999) if len(line.family.sets) == 1 else ((0.001, 0.999)[turn % 2],)
+    x = [line.conditional(lower, upper, u) for u in (*near, 0.43)]
     on_bound = (lower, upper)[turn // 2 % 2]
     if turn % 4 > 1 and line.left < on_bound < line.right:
         x[0] = on_bound
     x = [min(max(v, lower), upper) for v in x if v is not None]
     inside = [v for v in dict.fromkeys(x) if line.left < v < line.right]
+    if line.family.atom is not None and lower <= line.family.atom <= upper:
+        inside.append(line.family.atom)
     return [v + 0.0 for v in inside]
 
 

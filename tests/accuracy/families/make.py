@@ -30,9 +30,10 @@ LARGEST = 1e305
 def columns(family):
     """Columns of one family: inputs, truth, and the scales of the gradients."""
     rows, labels = [], []
-    digits = DIGITS if family.closed or family.discrete else INTEGRAL_DIGITS
+    integral = not (family.closed or family.discrete)
+    digits = INTEGRAL_DIGITS if integral else DIGITS
     for parameters in family.sets:
-        with mp.workdps(grid.DIGITS):
+        with mp.workdps(grid.INTEGRAL_DIGITS if integral else grid.DIGITS):
             line = grid.Line(family, parameters)
             iqr, chosen = (grid.discrete_intervals if family.discrete else grid.intervals)(line)
             chosen = [
@@ -50,12 +51,15 @@ def columns(family):
                 if max(abs(row[k]) for k in truth if not np.isnan(row[k])) < LARGEST:
                     rows.append(row)
                     labels.append(label)
-    return {
-        name: np.array(
-            [row[name] for row in rows], "float32" if name[:6] == "scale_" else "float64"
-        )
-        for name in rows[0]
-    } | {"label": np.array(labels)}
+    table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    table = {k: few_digits(v) if k[:6] == "scale_" else v for k, v in table.items()}
+    return table | {"label": np.array(labels)}
+
+
+def few_digits(numbers):
+    """Eight bits of each, which is enough for a scale and takes little room."""
+    mantissa, exponent = np.frexp(numbers)
+    return np.ldexp(np.round(mantissa * 256) / 256, exponent)
 
 
 def main(wanted):

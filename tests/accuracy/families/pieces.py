@@ -75,7 +75,3 @@ def rule(log_density, low, high):
         for left, right in pairwise(sorted(breakpoints(log_density, peak, end, digits))):
             nodes += RULE.get_nodes(left, right, DEGREE, mp.prec)
     return nodes
-
-
-def integral(log_density, low, high):
-    return mp.fsum(w * mp.exp(log_density(x)) for x, w in rule(log_density, low, high))

@@ -1,0 +1,50 @@
+"""Families whose mass is an integral of the density."""
+
+import math
+
+from mpmath import mp
+
+from tests.accuracy.families.family import Family
+from tests.accuracy.families.location_scale import normal_cdf, normal_log_density
+
+
+def skew_normal_log_density(x, alpha, mu, sigma):
+    skewed = mp.log(2 * normal_cdf(alpha * (x - mu) / sigma))
+    return normal_log_density(x, mu, sigma) + skewed
+
+
+def rice_log_density(x, nu, sigma):
+    square = sigma**2
+    return (
+        mp.log(x / square)
+        - (x * x + nu * nu) / (2 * square)
+        + mp.log(mp.besseli(0, x * nu / square))
+    )
+
+
+FAMILIES = (
+    Family(
+        "SkewNormal",
+        kinds={"alpha": "shape", "mu": "location", "sigma": "scale"},
+        sets=((0.5, 0.0, 1.0), (-3.0, -1.7, 0.3), (12.0, 3.1, 12.0)),
+        log_density=skew_normal_log_density,
+    ),
+    Family(
+        "Rice",
+        kinds={"nu": "shape", "sigma": "scale"},
+        sets=((0.3, 1.0), (2.0, 0.7), (60.0, 4.0)),
+        support=(0.0, mp.inf),
+        log_density=rice_log_density,
+    ),
+    Family(
+        "VonMises",
+        kinds={"mu": "location", "kappa": "shape"},
+        sets=((0.0, 0.5), (0.7, 4.0), (-0.2, 500.0)),
+        # the float64 number next to pi, as in PyMC
+        support=(-math.pi, math.pi),
+        log_density=lambda x, mu, kappa: (
+            kappa * mp.cos(x - mu) - mp.log(2 * mp.pi * mp.besseli(0, kappa))
+        ),
+        corners=lambda mu, kappa: (mu - mp.pi, mu, mu + mp.pi),
+    ),
+)

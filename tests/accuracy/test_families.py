@@ -1,0 +1,41 @@
+"""``Truncated`` of every family against the stored truth: log-density and all gradients."""
+
+import pytest
+
+from pymc_safetrunc.distributions.truncated import Truncated
+from tests.accuracy.families import budget, evaluation, families
+
+# No route to their mass yet: `Truncated` says so. One that has a route is to be taken out.
+REFUSED = frozenset()
+JUDGED = [name for name in families() if name not in REFUSED]
+CLOSED = [name for name in JUDGED if budget.route(name) == "closed"]
+
+
+def judge(name, mode):
+    table, got = evaluation.evaluated(name, Truncated.dist, mode)
+    complaints = []
+    for column, numbers in got.items():
+        errors = budget.errors(table, column, numbers)
+        limit = budget.limit(name, column)
+        beyond = int((errors > limit).sum())
+        if beyond:
+            worst = budget.worst(table, errors)
+            complaints.append(f"{column}: {beyond} of {len(errors)} beyond {limit:g}\n{worst}")
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_numba(name):
+    judge(name, "NUMBA")
+
+
+@pytest.mark.parametrize("mode", ["CVM", "JAX"])
+@pytest.mark.parametrize("name", CLOSED)
+def test_closed_form_elsewhere(name, mode):
+    judge(name, mode)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_refused(name):
+    with pytest.raises(NotImplementedError, match="Truncated"):
+        evaluation.evaluated(name, Truncated.dist, "NUMBA")
