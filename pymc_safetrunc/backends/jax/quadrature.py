@@ -3,6 +3,8 @@
 Nothing is differentiated here: the row of a search is held fixed.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import i0e
@@ -10,7 +12,14 @@ from pymc.distributions.dist_math import I0e
 from pytensor.link.jax.dispatch import jax_funcify
 
 from pymc_safetrunc.kernels import quadrature as kernels
-from pymc_safetrunc.ops.quadrature import PlaceOfShare, Regrid
+from pymc_safetrunc.ops.quadrature import (
+    Held,
+    LogSlope,
+    Node,
+    NodeToUpper,
+    PlaceOfShare,
+    Regrid,
+)
 
 
 def distances(u, length):
@@ -95,8 +104,18 @@ def place_of_share(edges, share, q):
     return jnp.stack([u, side.astype(u.dtype)])
 
 
+HELD = {Held: held, Node: node, NodeToUpper: node_to_upper, LogSlope: log_slope}
+
+
+def funcify_held(array_kernel, op, **kwargs):
+    """The array kernel, of inputs that no derivative flows to."""
+    return lambda *inputs: array_kernel(*map(jax.lax.stop_gradient, inputs))
+
+
 def register():
     """Give PyTensor's JAX backend the rows, and the Bessel function of PyMC."""
+    for op_class, array_kernel in HELD.items():
+        jax_funcify.register(op_class)(partial(funcify_held, array_kernel))
 
     @jax_funcify.register(Regrid)
     def funcify_regrid(op, **kwargs):
