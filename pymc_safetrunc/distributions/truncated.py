@@ -110,7 +110,9 @@ class TruncatedLaw:
         low, high = self.lower, self.upper
         ordered = low <= high if self.discrete else low < high
         relation = "lower <= upper" if self.discrete else "lower < upper"
-        message = ", ".join([*([words] if words else []), f"{relation} within the support"])
+        message = ", ".join(
+            [*([words] if words else []), f"truncation {relation} within the support"]
+        )
         return (*conditions, ordered), message
 
     def inside(self, value):

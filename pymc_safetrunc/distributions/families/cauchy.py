@@ -16,6 +16,8 @@ from pymc_safetrunc.distributions.families import dispatch
 # in units of the distance of the midpoint from the peak, or of the scale if that is more: bounds
 # nearer than this differ by a factor of less than 1.7 and their angles would cancel
 _NARROW = np.float64(0.5)
+# in the same unit: a quantile so near to a bound is formed as a step from it
+_NEAR_BOUND = np.float64(0.5)
 _PI = np.float64(np.pi)
 _LOG_PI, _LOG_2 = np.log(_PI), np.log(np.float64(2))
 _ZERO = np.float64(0)
@@ -26,7 +28,7 @@ def _angle(lower, upper, alpha, beta):
     middle = lower / 2 + upper / 2 - alpha
     narrow = upper - lower < _NARROW * pt.maximum(abs(middle), beta)
     width = pt.switch(narrow, upper - lower, beta) / beta
-    z = pt.switch(narrow, middle, 0) / beta
+    z = pt.switch(narrow, middle, 1) / beta
     # width/(1 + z^2 - width^2/4), in a form that does not overflow
     far = abs(z) > 1
     outer = pt.switch(far, z, 1)
@@ -59,7 +61,7 @@ def _angle_beyond(bound, alpha, beta, side):
     there = pt.isfinite(bound)
     beyond = distance > beta
     outer = pt.arctan(beta / pt.switch(pt.and_(beyond, there), distance, beta))
-    inner = _PI / 2 - pt.arctan(pt.switch(pt.or_(beyond, pt.invert(there)), 0, distance) / beta)
+    inner = _PI / 2 - pt.arctan(pt.switch(pt.or_(beyond, pt.invert(there)), beta, distance) / beta)
     angle = pt.switch(beyond, outer, inner)
     return pt.switch(there, angle, pt.switch(distance > 0, 0, _PI))
 
@@ -67,7 +69,7 @@ def _angle_beyond(bound, alpha, beta, side):
 def _log1p_square(distance, beta):
     """log(1 + (distance/beta)^2), where the square may overflow."""
     far = abs(distance) > beta
-    z = pt.switch(far, 0, distance) / beta
+    z = pt.switch(far, beta, distance) / beta
     outer = pt.switch(far, abs(distance), beta)
     inverse = beta / outer
     return pt.switch(
@@ -97,11 +99,13 @@ def _quantile(q, lower, upper, alpha, beta):
     cos, sin = _direction(bound, alpha, beta)
     turned_cos = cos * pt.cos(turn) - sin * pt.sin(turn)
     turned_sin = sin * pt.cos(turn) + cos * pt.sin(turn)
+    direct = alpha + beta * (turned_sin / turned_cos)
+    # near a bound by the difference of the two directions' tangents
     there = pt.isfinite(bound)
-    # from a finite bound by the difference of the two directions' tangents
     cos = pt.switch(there, cos, 1)
-    step = (cos + sin * (sin / cos)) * pt.sin(turn) / turned_cos
-    return pt.switch(there, bound + beta * step, alpha + beta * turned_sin / turned_cos)
+    step = beta * ((cos + sin * (sin / cos)) * pt.sin(turn) / turned_cos)
+    near = pt.and_(there, abs(step) < _NEAR_BOUND * pt.maximum(abs(bound - alpha), beta))
+    return pt.switch(near, pt.switch(there, bound, alpha) + step, direct)
 
 
 @dispatch.legal.register(CauchyRV)

@@ -51,8 +51,15 @@ class _Coordinate:
         raise NotImplementedError
 
     def log_mass(self):
-        mu, sigma, lower, upper = self.law
-        return log_ndtr_interval((lower - mu) / sigma, (upper - mu) / sigma)
+        """Log of the mass of t between the bounds."""
+        mu, sigma, *bounds = self.law
+        # an infinite bound has no part in the derivatives
+        finite = [pt.isfinite(bound) for bound in bounds]
+        z = [
+            (pt.switch(f, b, mu + sigma) - mu) / sigma for f, b in zip(finite, bounds, strict=True)
+        ]
+        z = [pt.switch(f, value, b) for f, value, b in zip(finite, z, bounds, strict=True)]
+        return log_ndtr_interval(*z)
 
     def logp(self, value):
         return truncated_normal_logpdf_inside(self.t(value), *self.law) + self.log_slope(value)
@@ -93,10 +100,10 @@ class _Log(_Coordinate):
 
     def __init__(self, lower, upper, mu, sigma):
         self.narrow = upper < 2 * lower
-        self.origin = disconnected_grad(pt.switch(self.narrow, lower, 1))
+        self.origin = disconnected_grad(pt.switch(lower > 0, lower, 1))
         no_lower, no_upper = lower <= 0, pt.isinf(upper)
         self.law = [
-            mu - pt.log(self.origin),
+            mu - pt.switch(self.narrow, pt.log(self.origin), 0),
             sigma,
             pt.switch(no_lower, -np.inf, self.t(pt.switch(no_lower, 1, lower))),
             pt.switch(no_upper, np.inf, self.t(pt.switch(no_upper, 1, upper))),
@@ -119,7 +126,8 @@ class _Logit(_Coordinate):
 
     def __init__(self, lower, upper, mu, sigma):
         self.narrow = pt.and_(upper < 2 * lower, 1 - lower < 2 * (1 - upper))
-        self.origin = disconnected_grad(pt.switch(self.narrow, lower, 0.5))
+        inner = pt.and_(lower > 0, lower < 1)
+        self.origin = disconnected_grad(pt.switch(inner, lower, 0.5))
         no_lower, no_upper = lower <= 0, upper >= 1
         self.law = [
             mu - pt.switch(self.narrow, pt.log(self.origin) - pt.log1p(-self.origin), 0),

@@ -1,7 +1,10 @@
 """Arithmetic of the closed forms: relative to itself, with derivatives that are never NaN.
 
 The backward pass multiplies what a branch was not taken for by 0, so nothing infinite may enter a
-branch: arguments are replaced where they are not used.
+branch: arguments are replaced where they are not used. Two of PyTensor's rewrites would take the
+replacement out again before a gradient is taken: a 0 is moved through a product or quotient, and
+two switches of one condition are merged. So a replacement that is divided is never 0, and two that
+meet have different conditions.
 """
 
 import numpy as np
@@ -21,14 +24,14 @@ def scaled_distance(distance, scale):
     The distance may be infinite. No derivative flows where it is cut off.
     """
     near = distance < FAR * scale
-    return pt.switch(near, pt.switch(near, distance, 0) / scale, FAR)
+    return pt.switch(near, pt.switch(near, distance, 1) / scale, FAR)
 
 
 def standardized(x, origin, scale):
     """(x - origin)/scale, cut off where exp(-z) is 0 or near overflow; x may be infinite."""
     low, high = x - origin < Z_LOWEST * scale, x - origin > Z_HIGHEST * scale
     known = pt.invert(pt.or_(low, high))
-    z = pt.switch(known, x - origin, 0) / scale
+    z = pt.switch(known, x - origin, 1) / scale
     return pt.switch(known, z, pt.switch(low, Z_LOWEST, Z_HIGHEST))
 
 
@@ -49,7 +52,11 @@ def scaled_log_ratio(x, origin, power):
 
 def log1mexp(x):
     """log(1 - exp(-x)) for x >= 0."""
-    return pt.log1mexp(-x)
+    # JAX differentiates both branches of its log1mexp, one of which is log(0) at a small x; not
+    # log(-expm1(-x)) either, which is rewritten to log1mexp
+    small = x < 0.5
+    near = pt.switch(small, x, 1)
+    return pt.switch(small, pt.log(pt.expm1(near)) - near, pt.log1mexp(-pt.switch(small, 1, x)))
 
 
 def log1mexp_exp(y):
