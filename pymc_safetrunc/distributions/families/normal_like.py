@@ -51,8 +51,15 @@ class _Coordinate:
         raise NotImplementedError
 
     def log_mass(self):
-        mu, sigma, lower, upper = self.law
-        return log_ndtr_interval((lower - mu) / sigma, (upper - mu) / sigma)
+        """Log of the mass of t between the bounds."""
+        mu, sigma, *bounds = self.law
+        # an infinite bound has no part in the derivatives
+        finite = [pt.isfinite(bound) for bound in bounds]
+        z = [
+            (pt.switch(f, b, mu + sigma) - mu) / sigma for f, b in zip(finite, bounds, strict=True)
+        ]
+        z = [pt.switch(f, value, b) for f, value, b in zip(finite, z, bounds, strict=True)]
+        return log_ndtr_interval(*z)
 
     def logp(self, value):
         return truncated_normal_logpdf_inside(self.t(value), *self.law) + self.log_slope(value)
