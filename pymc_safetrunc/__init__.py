@@ -1,7 +1,16 @@
 """Exact truncated distributions for PyMC, and a watchdog that stops doomed sampling."""
 
 from importlib import import_module, metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymc_safetrunc import math
+    from pymc_safetrunc.diagnosis import check_gradient, diagnose
+    from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal
+    from pymc_safetrunc.report.document import save_report
+    from pymc_safetrunc.report.plots import plot_watchdog
+    from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, watch
+    from pymc_safetrunc.watchdog.sample import sample
 
 __version__ = metadata.version("pymc-safetrunc")
 
@@ -14,7 +23,9 @@ _HOME = {
     "check_gradient": "pymc_safetrunc.diagnosis",
     "diagnose": "pymc_safetrunc.diagnosis",
     "math": "pymc_safetrunc.math",
-    "sample": "pymc_safetrunc.watchdog",
+    "plot_watchdog": "pymc_safetrunc.report.plots",
+    "sample": "pymc_safetrunc.watchdog.sample",
+    "save_report": "pymc_safetrunc.report.document",
     "watch": "pymc_safetrunc.watchdog",
 }
 
@@ -26,7 +37,9 @@ __all__ = [
     "check_gradient",
     "diagnose",
     "math",
+    "plot_watchdog",
     "sample",
+    "save_report",
     "watch",
 ]
 
