@@ -14,6 +14,13 @@ the square root of the depth below the highest point seen, plus what the slopes 
 way a last time, `PANELS` panels each take a Gauss-Legendre rule of 12 points. Nothing of it
 is particular to a family, and there is no loop: a graph has `LOOKS` + 1 copies of the log-density.
 
+Measured for Gamma on Numba, log-density with gradient of 1,000 observations: 42 microseconds a call
+with shared parameters, which are integrated once, and 35 milliseconds with a shape for each (as
+`pymc.Truncated`: 0.4); compiled from nothing in 20 s of processor time (`pymc.Truncated`: 11). Over
+2,000 random laws and intervals each of Gamma, Student's t, inverse Gamma, Wald and skew t the log
+mass was within 1e-11 of a rule of three times the panels; 2e-10 for the exponential-Gaussian with
+scales in a ratio up to 1000, 3e-9 for a skew normal with a slant up to 200.
+
 Two nested readings of each panel (the size of its last two Legendre coefficients) say how far the
 rule is from the integral; where that is not far enough below `TOLERANCE`, there is an error.
 """
