@@ -4,6 +4,8 @@ The method is told in `pymc_safetrunc.distributions.families.quadrature`. These 
 row, for Numba; the array form for JAX is in `pymc_safetrunc.backends.jax.quadrature`.
 """
 
+import math
+
 import numpy as np
 from numba.extending import register_jitable
 from numpy.polynomial.legendre import leggauss, legvander
@@ -28,6 +30,41 @@ FLAT = 1e-9
 OUTSIDE = 1e-12
 # Halvings that bring a panel's width down to the spacing of doubles.
 HALVINGS = 54
+
+
+# Nothing is looked for nearer to an end than this, nor further out than its reciprocal.
+NEAREST = 1e-300
+
+
+@kernel
+def distances(u, length):
+    """From the cut, and from the end, of the point of a side that has the coordinate u."""
+    small = math.exp(-abs(u))
+    if length < math.inf:
+        shorter = max(length * small / (1.0 + small), NEAREST)
+        longer = length / (1.0 + small)
+        return (shorter, longer) if u < 0.0 else (longer, shorter)
+    return (small if u < 0.0 else 1.0 / small), math.inf
+
+
+@kernel
+def node(u, cut, end, length, side):
+    """X at the coordinate u of a side, which runs leftwards (-1) or rightwards (1) from the cut."""
+    from_cut, from_end = distances(u, length)
+    return end - side * from_end if from_end < from_cut else cut + side * from_cut
+
+
+@kernel
+def node_to_upper(u, beyond, length, side):
+    """Distance from there to the upper bound, which the cut has `beyond` to."""
+    from_cut, from_end = distances(u, length)
+    return from_end if side > 0.0 else beyond + from_cut
+
+
+@kernel
+def log_slope(u, length):
+    """log(dx/du/length) there, or log(dx/du) if the length is infinite."""
+    return -abs(u) - 2.0 * math.log1p(math.exp(-abs(u))) if length < math.inf else u
 
 
 @kernel

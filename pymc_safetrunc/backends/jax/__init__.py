@@ -24,7 +24,6 @@ ARRAY_KERNELS: dict[type[KernelOp], Callable] = {
     truncated_normal_ops.Curvature: truncated_normal.curvature,
     truncated_normal_ops.LogInterval: log_interval.log_interval,
     truncated_normal_ops.Quantile: truncated_normal_quantile.quantile,
-    quadrature_ops.Held: quadrature.held,
     quadrature_ops.MassBetween: quadrature.mass_between,
 }
 

@@ -3,6 +3,8 @@
 Nothing is differentiated here: the row of a search is held fixed.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import i0e
@@ -10,7 +12,43 @@ from pymc.distributions.dist_math import I0e
 from pytensor.link.jax.dispatch import jax_funcify
 
 from pymc_safetrunc.kernels import quadrature as kernels
-from pymc_safetrunc.ops.quadrature import PlaceOfShare, Regrid
+from pymc_safetrunc.ops.quadrature import (
+    Held,
+    LogSlope,
+    Node,
+    NodeToUpper,
+    PlaceOfShare,
+    Regrid,
+)
+
+
+def distances(u, length):
+    """From the cut, and from the end, as `kernels.quadrature.distances`."""
+    small = jnp.exp(-jnp.abs(u))
+    finite = jnp.isfinite(length)
+    known = jnp.where(finite, length, 1.0)
+    shorter = jnp.maximum(known * small / (1 + small), kernels.NEAREST)
+    longer = known / (1 + small)
+    unbounded = jnp.where(u < 0, small, 1 / small)
+    from_cut = jnp.where(finite, jnp.where(u < 0, shorter, longer), unbounded)
+    return from_cut, jnp.where(finite, jnp.where(u < 0, longer, shorter), jnp.inf)
+
+
+def node(u, cut, end, length, side):
+    """X at the coordinate u of a side."""
+    from_cut, from_end = distances(u, length)
+    return jnp.where(from_end < from_cut, end - side * from_end, cut + side * from_cut)
+
+
+def node_to_upper(u, beyond, length, side):
+    """Distance from there to the upper bound."""
+    from_cut, from_end = distances(u, length)
+    return jnp.where(side > 0, from_end, beyond + from_cut)
+
+
+def log_slope(u, length):
+    """Log of the derivative of x in u over the length."""
+    return jnp.where(jnp.isfinite(length), -jnp.abs(u) - 2 * jnp.log1p(jnp.exp(-jnp.abs(u))), u)
 
 
 def held(x):
@@ -66,8 +104,18 @@ def place_of_share(edges, share, q):
     return jnp.stack([u, side.astype(u.dtype)])
 
 
+HELD = {Held: held, Node: node, NodeToUpper: node_to_upper, LogSlope: log_slope}
+
+
+def funcify_held(array_kernel, op, **kwargs):
+    """The array kernel, of inputs that no derivative flows to."""
+    return lambda *inputs: array_kernel(*map(jax.lax.stop_gradient, inputs))
+
+
 def register():
     """Give PyTensor's JAX backend the rows, and the Bessel function of PyMC."""
+    for op_class, array_kernel in HELD.items():
+        jax_funcify.register(op_class)(partial(funcify_held, array_kernel))
 
     @jax_funcify.register(Regrid)
     def funcify_regrid(op, **kwargs):

@@ -14,6 +14,13 @@ the square root of the depth below the highest point seen, plus what the slopes 
 way a last time, `PANELS` panels each take a Gauss-Legendre rule of 12 points. Nothing of it
 is particular to a family, and there is no loop: a graph has `LOOKS` + 1 copies of the log-density.
 
+Measured for Gamma on Numba, log-density with gradient of 1,000 observations: 42 microseconds a call
+with shared parameters, which are integrated once, and 35 milliseconds with a shape for each (as
+`pymc.Truncated`: 0.4); compiled from nothing in 20 s of processor time (`pymc.Truncated`: 11). Over
+2,000 random laws and intervals each of Gamma, Student's t, inverse Gamma, Wald and skew t the log
+mass was within 1e-11 of a rule of three times the panels; 2e-10 for the exponential-Gaussian with
+scales in a ratio up to 1000, 3e-9 for a skew normal with a slant up to 200.
+
 Two nested readings of each panel (the size of its last two Legendre coefficients) say how far the
 rule is from the integral; where that is not far enough below `TOLERANCE`, there is an error.
 """
@@ -25,8 +32,16 @@ import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.dist_math import check_parameters
 
-from pymc_safetrunc.kernels.quadrature import LEGENDRE, POINTS, WEIGHTS
-from pymc_safetrunc.ops.quadrature import held, mass_between, place_of_share, regrid
+from pymc_safetrunc.kernels.quadrature import LEGENDRE, NEAREST, POINTS, WEIGHTS
+from pymc_safetrunc.ops.quadrature import (
+    held,
+    log_slope,
+    mass_between,
+    node,
+    node_to_upper,
+    place_of_share,
+    regrid,
+)
 
 # (x, distance from x to the upper bound) to the log-density at x, with three trailing axes
 LogDensity = Callable[[Any, Any], Any]
@@ -43,10 +58,9 @@ NOTHING = np.float64(-1e300)
 LEAST_Q = np.float64(2.0**-54)
 # Square of the last Legendre coefficients over the first: the size of what the rule leaves out.
 TOLERANCE = np.float64(1e-7)
-# Nothing is looked for nearer to an end than this, nor further out than its reciprocal ...
-NEAREST = np.float64(1e-300)
-# ... where the log of density times distance, over the mass, must be below this: an integrand that
-# has risen from e^-25 over 690 steps rises by 3.6% a step, and has left out 4e-10.
+# At the nearest distance to a bound that is looked at, and at its reciprocal far out, the log of
+# density times distance over the mass must be below this: an integrand that has risen from e^-25
+# over 690 steps rises by 3.6% a step, and has left out 4e-10.
 LOG_BEYOND = np.float64(-25.0)
 
 _SIDE = np.array([-1.0, 1.0])[:, None, None]
@@ -62,21 +76,10 @@ class Sides(NamedTuple):
 
     def at(self, u):
         """X, its distance to the upper bound and log |dx/du|."""
-        finite = pt.isfinite(self.length)
-        length = pt.switch(finite, self.length, np.float64(1))
-        small = pt.exp(-abs(u))
-        shorter = length * small / (1 + small)
-        longer = length / (1 + small)
-        from_cut = pt.switch(
-            finite, pt.switch(u < 0, shorter, longer), pt.switch(u < 0, small, 1 / small)
-        )
-        from_end = pt.switch(finite, pt.switch(u < 0, longer, shorter), np.inf)
-        from_cut = pt.maximum(from_cut, NEAREST)
-        from_end = pt.maximum(from_end, NEAREST)
-        x = pt.switch(from_end < from_cut, self.end - _SIDE * from_end, self.cut + _SIDE * from_cut)
-        to_upper = pt.switch(_SIDE > 0, from_end, self.beyond + from_cut)
-        slope = pt.switch(finite, pt.log(length) - abs(u) - 2 * pt.log1p(small), u)
-        return x, to_upper, slope
+        x = node(u, self.cut, self.end, self.length, _SIDE)
+        to_upper = node_to_upper(u, self.beyond, self.length, _SIDE)
+        log_unit = pt.log(pt.switch(pt.isinf(self.length), 1, self.length))
+        return x, to_upper, log_slope(u, self.length) + log_unit
 
 
 class Rule(NamedTuple):
@@ -117,15 +120,10 @@ def interval_rule(log_density: LogDensity, lower, upper, centre) -> Rule:
     cut = held(pt.minimum(pt.maximum(centre, lower), upper))
     low, high = held(lower), held(upper)
     sides = Sides(
-        *(
-            _trailing(x)
-            for x in (
-                pt.stack([cut, cut], axis=-1),
-                pt.stack([low, high], axis=-1),
-                pt.stack([cut - low, high - cut], axis=-1),
-                pt.stack([high - cut, high - cut], axis=-1),
-            )
-        )
+        cut=pt.shape_padright(cut, 3),
+        end=_trailing(pt.stack([low, high], axis=-1)),
+        length=_trailing(pt.stack([cut - low, high - cut], axis=-1)),
+        beyond=pt.shape_padright(high - cut, 3),
     )
 
     def seen(u):
@@ -140,8 +138,8 @@ def interval_rule(log_density: LogDensity, lower, upper, centre) -> Rule:
     half = (pt.diff(edges)[..., None]) / 2
     u = edges[..., :-1, None] + half * (1 + POINTS)
     x, to_upper, slope = sides.at(u)
-    log_weight = pt.log(half * WEIGHTS) + slope
-    log_share = log_density(held(x), held(to_upper)) + held(log_weight)
+    log_weight = pt.log(half) + np.log(WEIGHTS) + slope
+    log_share = log_density(x, to_upper) + held(log_weight)
     top = held(log_share).max((-3, -2, -1), keepdims=True)
     log_scale = pt.switch(pt.eq(top, -np.inf), NOTHING, top)
     return Rule(sides, edges, pt.exp(log_share - log_scale), log_scale)
@@ -230,10 +228,10 @@ def quantile(log_density: LogDensity, q, lower, upper, centre, *, name="The dist
         "For a smaller one truncate at a bound closer to it",
         can_be_replaced_by_ninf=False,
     )
-    place = place_of_share(rule.edges, share, q[..., None])
-    x, _, _ = rule.sides.at(_trailing(place[..., None, 0]))
+    found = place_of_share(rule.edges, share, q[..., None])
+    x, _, _ = rule.sides.at(_trailing(found[..., None, 0]))
     x = x[..., 0, 0]
-    return pt.switch(place[..., 1] > 0, x[..., 1], x[..., 0])
+    return pt.switch(found[..., 1] > 0, x[..., 1], x[..., 0])
 
 
 def unresolved(name):

@@ -1,5 +1,6 @@
 """One compiled function a family: every case of its table at once, log-density and gradients."""
 
+import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
@@ -20,7 +21,8 @@ def inputs(family):
 def untruncated(family, parameters):
     """The law as a user writes it."""
     keywords = family.keywords(**parameters) if family.keywords else parameters
-    return getattr(pm, family.name).dist(**keywords, **family.constants)
+    constants = {k: np.array(v) for k, v in family.constants.items()}
+    return getattr(pm, family.name).dist(**keywords, **constants)
 
 
 def arguments(family, table):

@@ -12,6 +12,7 @@ from pymc_safetrunc.distributions.families import quadrature
 from pymc_safetrunc.distributions.truncated import Truncated
 from pymc_safetrunc.kernels import quadrature as kernels
 from pymc_safetrunc.ops.quadrature import place_of_share, regrid
+from tests.accuracy.test_families import judge
 from tests.backends import compiled
 
 INF = np.inf
@@ -92,8 +93,9 @@ def test_quantiles_against_closed_forms():
     found = pytensor.function([], [pm.icdf(law, q) for law in laws])()
     for x, (law, low, high, exact) in zip(found, QUANTILES, strict=True):
         assert ((low <= x) & (x <= high)).all()
-        # what the polynomial through a panel's nodes leaves of a mass at its lower end
-        np.testing.assert_allclose(exact(x), q, rtol=1e-2, atol=1e-16, err_msg=str(law.owner.op))
+        # what the polynomial through a panel's nodes leaves of a mass at its lower end; a distance
+        # from the bound that is below the spacing of numbers there
+        np.testing.assert_allclose(exact(x), q, rtol=1e-2, atol=1e-13, err_msg=str(law.owner.op))
         np.testing.assert_allclose(exact(x), q, rtol=1e-9, atol=1e-9, err_msg=str(law.owner.op))
 
 
@@ -101,6 +103,14 @@ def test_a_quantile_outside_the_window_is_an_error():
     law = Truncated.dist(pm.Gamma.dist(2.0, 1.0), lower=1.0)
     with pytest.raises(ParameterValueError, match="q is at least"):
         pm.icdf(law, 1e-30).eval()
+
+
+# Outside a model JAX drops every check of parameters, and says so.
+@pytest.mark.filterwarnings("ignore:Skipping Check")
+@pytest.mark.parametrize("mode", ["JAX", pytest.param("CVM", marks=pytest.mark.soak)])
+def test_the_truth_on_other_backends(mode):
+    """JAX differentiates by itself: what is held must be so there too."""
+    judge("Gamma", mode)
 
 
 def test_interpolated_against_scipy():
