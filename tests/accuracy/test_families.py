@@ -5,8 +5,8 @@ import pytest
 from pymc_safetrunc.distributions.truncated import Truncated
 from tests.accuracy.families import budget, evaluation, families
 
-# No route to their mass yet: `Truncated` says so. One that has a route is to be taken out.
-REFUSED = frozenset()
+# No route to their mass: they are refused in words. One that gets a route is to be taken out.
+REFUSED = frozenset(n for n in families() if n.startswith(("ZeroInflated", "Hurdle")))
 JUDGED = [name for name in families() if name not in REFUSED]
 CLOSED = [name for name in JUDGED if budget.route(name) == "closed"]
 
@@ -44,5 +44,5 @@ def test_closed_form_elsewhere(name, mode):
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_refused(name):
-    with pytest.raises(NotImplementedError, match="Truncated"):
+    with pytest.raises(NotImplementedError, match="Truncat"):
         evaluation.evaluated(name, Truncated.dist, "NUMBA")
