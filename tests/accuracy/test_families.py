@@ -33,6 +33,7 @@ def test_numba(name):
 SPOKESMEN = ("Logistic", "Cauchy", "Weibull", "LogNormal", "Triangular", "Poisson")
 
 
+@pytest.mark.filterwarnings("ignore:Skipping Check.*:UserWarning")  # JAX cannot raise
 @pytest.mark.parametrize("mode", ["CVM", "JAX"])
 @pytest.mark.parametrize(
     "name",
