@@ -14,15 +14,6 @@ def skew_normal_log_density(x, alpha, mu, sigma):
     return normal_log_density(x, mu, sigma) + skewed
 
 
-def rice_log_density(x, nu, sigma):
-    square = sigma**2
-    return (
-        mp.log(x / square)
-        - (x * x + nu * nu) / (2 * square)
-        + mp.log(mp.besseli(0, x * nu / square))
-    )
-
-
 @cache
 def log_bessel(kappa, digits):
     """log I_0(kappa), which does not change along an integral, to the working digits."""
@@ -39,13 +30,6 @@ FAMILIES = (
         kinds={"alpha": "shape", "mu": "location", "sigma": "scale"},
         sets=((0.5, 0.0, 1.0), (-3.0, -1.7, 0.3), (12.0, 3.1, 12.0)),
         log_density=skew_normal_log_density,
-    ),
-    Family(
-        "Rice",
-        kinds={"nu": "shape", "sigma": "scale"},
-        sets=((0.3, 1.0), (2.0, 0.7), (15.0, 2.0)),
-        support=(0.0, mp.inf),
-        log_density=rice_log_density,
     ),
     Family(
         "VonMises",

@@ -33,6 +33,43 @@ def wald_sf(x, mu, lam, alpha):
     return normal_cdf(-z) - second
 
 
+def rice_log_density(x, nu, sigma):
+    square = sigma**2
+    return (
+        mp.log(x / square)
+        - (x * x + nu * nu) / (2 * square)
+        + mp.log(mp.besseli(0, x * nu / square))
+    )
+
+
+def poisson_pair(a, b, lag):
+    """P(I + lag <= J) for independent Poisson J of mean a and I of mean b: positive terms only."""
+    j, p, q = 0, mp.exp(-a), mp.exp(-b)
+    below = mp.mpf(0) if lag else q
+    total = p * below
+    negligible = mp.mpf(10) ** -(mp.dps + 3)
+    # each ratio p_j/p_(j-1) is below 1/2 from here on, and `below` at most 1
+    while j < 2 * a + 2 or p > negligible * total:
+        j += 1
+        p *= a / j
+        if lag:
+            below += q
+            q *= b / j
+        else:
+            q *= b / j
+            below += q
+        total += p * below
+    return total
+
+
+def rice_sf(x, nu, sigma):
+    return poisson_pair((nu / sigma) ** 2 / 2, (x / sigma) ** 2 / 2, 0)
+
+
+def rice_cdf(x, nu, sigma):
+    return poisson_pair((x / sigma) ** 2 / 2, (nu / sigma) ** 2 / 2, 1)
+
+
 FAMILIES = (
     Family(
         "Exponential",
@@ -96,5 +133,14 @@ FAMILIES = (
         log_density=wald_log_density,
         cdf=wald_cdf,
         sf=wald_sf,
+    ),
+    Family(
+        "Rice",
+        kinds={"nu": "shape", "sigma": "scale"},
+        sets=((0.3, 1.0), (2.0, 0.7), (15.0, 2.0)),
+        support=(0.0, mp.inf),
+        log_density=rice_log_density,
+        cdf=rice_cdf,
+        sf=rice_sf,
     ),
 )
