@@ -8,6 +8,7 @@ from pymc_safetrunc.distributions.families import (
     extreme_value,
     interpolated,
     logistic,
+    mixtures,
     normal_like,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "extreme_value",
     "interpolated",
     "logistic",
+    "mixtures",
     "normal_like",
 ]

@@ -1,6 +1,6 @@
 """Families that are a normal or half-normal law of a coordinate t of x.
 
-HalfNormal, LogNormal, LogitNormal and Moyal: the kernels of the truncated normal in t. Where the
+Normal, HalfNormal, LogNormal, LogitNormal and Moyal: the kernels of the truncated normal in t. Where the
 bounds are near each other t is measured from one of them, so that the interval's width in t comes
 from the exact difference of the bounds. An origin that the law does not depend on is held fixed.
 """
@@ -69,7 +69,7 @@ class _Coordinate:
         return self.x(truncated_normal_icdf(q if self.rising else 1 - q, *self.law))
 
 
-class _Half(_Coordinate):
+class _Plain(_Coordinate):
     """t = x."""
 
     def __init__(self, lower, upper, loc, sigma):
@@ -83,6 +83,10 @@ class _Half(_Coordinate):
 
     def log_slope(self, x):
         return pt.zeros_like(x)
+
+
+class _Half(_Plain):
+    """t = x, of which the upper half is the family."""
 
     def log_mass(self):
         return super().log_mass() + np.log(np.float64(2))
@@ -228,6 +232,8 @@ def _register(rv_type, coordinate):
         return (sigma > 0,), "sigma > 0"
 
 
+# alone, a normal law is a TruncatedNormal; this is for one that is part of a mixture
+_register(NormalRV, _Plain)
 _register(HalfNormalRV, _Half)
 _register(LogNormalRV, _Log)
 _register(MoyalRV, _MoyalRoot)
