@@ -77,6 +77,7 @@ class SafeTruncatedRV(TruncatedRV):
             outputs=[draw, next_rng],
             ndim_supp=0,
             max_n_steps=max_n_steps,
+            name="Truncated",
         )(*inputs)
 
 
