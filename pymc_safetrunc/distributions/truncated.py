@@ -244,7 +244,7 @@ def safe_truncated_mean(op, rv, *inputs):
 
 @distribution_support_point.register(SafeTruncatedRV)
 def safe_truncated_support_point(op, rv, *inputs):
-    """Median of the truncated law or a point near it, moved inside the bounds if it rounds to one."""
+    """Median of the law or of its largest part, moved inside the bounds if it rounds to one."""
     law = law_of(op.base_rv_op, inputs)
     start = law.start()
     if not law.has_atoms:

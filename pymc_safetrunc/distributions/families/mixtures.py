@@ -51,7 +51,7 @@ class MixtureRV(RandomVariable):
     It has neither draws nor a log-density of its own: only Truncated makes one.
     """
 
-    __props__ = (*RandomVariable.__props__, "components", "_print_name")
+    __props__ = (*RandomVariable.__props__, "components", "_print_name")  # type: ignore[assignment]
 
     def __init__(self, components, _print_name, dtype, **kwargs):
         self.components = components

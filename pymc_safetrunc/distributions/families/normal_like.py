@@ -1,8 +1,9 @@
 """Families that are a normal or half-normal law of a coordinate t of x.
 
-Normal, HalfNormal, LogNormal, LogitNormal and Moyal: the kernels of the truncated normal in t. Where the
-bounds are near each other t is measured from one of them, so that the interval's width in t comes
-from the exact difference of the bounds. An origin that the law does not depend on is held fixed.
+Normal, HalfNormal, LogNormal, LogitNormal and Moyal: the kernels of the truncated normal in t.
+Where the bounds are near each other t is measured from one of them, so that the interval's width in
+t comes from the exact difference of the bounds. An origin that the law does not depend on is held
+fixed.
 """
 
 import numpy as np
@@ -15,13 +16,15 @@ from pytensor.tensor.random.basic import HalfNormalRV, LogNormalRV, NormalRV
 
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.math import (
-    log_ndtr_interval,
     truncated_normal_icdf,
     truncated_normal_logcdf,
     truncated_normal_logpdf_inside,
     truncated_normal_logsf,
     truncated_normal_mean,
 )
+
+
+_HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
 
 class _Coordinate:
@@ -51,8 +54,14 @@ class _Coordinate:
         raise NotImplementedError
 
     def log_mass(self):
+        """Log of the normal density over the truncated one, at the point where that is largest.
+
+        Not of (bound - mu)/sigma, whose difference has lost the width of a narrow interval.
+        """
         mu, sigma, lower, upper = self.law
-        return log_ndtr_interval((lower - mu) / sigma, (upper - mu) / sigma)
+        peak = disconnected_grad(pt.minimum(pt.maximum(mu, lower), upper))
+        log_density = -(((peak - mu) / sigma) ** 2) / 2 - pt.log(sigma) - _HALF_LOG_2PI
+        return log_density - truncated_normal_logpdf_inside(peak, *self.law)
 
     def logp(self, value):
         return truncated_normal_logpdf_inside(self.t(value), *self.law) + self.log_slope(value)
