@@ -74,6 +74,12 @@ def as_family(dist):
         components.append(component)
         inputs += [weight, *parameters]
     family = MixtureRV(tuple(components), op._print_name, dist.dtype)
+    if any(dispatch.is_discrete(c.op) != dispatch.is_discrete(family) for c in components):
+        # PyMC's Truncated makes floating-point numbers of some counts
+        raise NotImplementedError(
+            f"A truncated {dispatch.family_name(op)} is of counts or of real numbers, not of both. "
+            "Truncate components that are counts by pymc_safetrunc.Truncated, which keeps them."
+        )
     rng = pt.random.shared_rng(seed=None)
     _, rv = family(*inputs, size=_size(dist), rng=rng, return_next_rng=True)
     return rv
@@ -302,7 +308,7 @@ def _(op, *params):
         reduce(pt.minimum, [law.lower for law in laws]),
         reduce(pt.maximum, [law.upper for law in laws]),
     ]
-    return tuple(constant_fold(edges, raise_not_constant=False))
+    return tuple(map(pt.as_tensor_variable, constant_fold(edges, raise_not_constant=False)))
 
 
 @dispatch.legal.register(MixtureRV)
@@ -394,12 +400,12 @@ def _(op, q, lower, upper, *params):
 
 @dispatch.truncated_start.register(MixtureRV)
 def _(op, lower, upper, *params):
-    """The median of the component that has the largest share."""
-    parts = _Parts(op, params, lower, upper)
-    start, largest = parts[0].law.start(), parts[0].log_mass
-    for part in parts[1:]:
+    """The median of the component that has the largest share; at a point only if it is alone."""
+    points_first = sorted(_Parts(op, params, lower, upper), key=lambda part: not part.is_point)
+    start, largest = points_first[0].law.start(), np.float64(-np.inf)
+    for part in points_first:
         start = pt.switch(part.log_mass > largest, part.law.start(), start)
-        largest = pt.maximum(largest, part.log_mass)
+        largest = largest if part.is_point else pt.maximum(largest, part.log_mass)
     return start
 
 
