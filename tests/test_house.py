@@ -31,7 +31,7 @@ ALLOWED = {
     "fleet": ("findings", "report", "diagnosis", "watchdog"),
 }
 # On top of everything: they read finished results or tie the rest together.
-TOP = {"report.plots", "report.document", "__init__", "__main__"}
+TOP = {"report.timeline", "report.plots", "report.document", "__init__", "__main__"}
 
 
 def layer_of(path):
