@@ -10,6 +10,7 @@ from pymc_safetrunc.distributions.families import (
     extreme_value,
     interpolated,
     logistic,
+    mixtures,
     normal_like,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "extreme_value",
     "interpolated",
     "logistic",
+    "mixtures",
     "normal_like",
 ]
