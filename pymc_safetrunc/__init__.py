@@ -9,24 +9,36 @@ __version__ = metadata.version("pymc-safetrunc")
 # loads neither Numba nor any optional package.
 _HOME = {
     "SamplingAborted": "pymc_safetrunc.watchdog",
+    "Truncated": "pymc_safetrunc.distributions.truncated",
     "TruncatedNormal": "pymc_safetrunc.distributions.truncated_normal",
     "WatchdogPolicy": "pymc_safetrunc.watchdog",
     "check_gradient": "pymc_safetrunc.diagnosis",
     "diagnose": "pymc_safetrunc.diagnosis",
+    "dims": "pymc_safetrunc.dims",
+    "install": "pymc_safetrunc.installation",
+    "installed": "pymc_safetrunc.installation",
+    "is_installed": "pymc_safetrunc.installation",
     "math": "pymc_safetrunc.math",
     "sample": "pymc_safetrunc.watchdog",
+    "uninstall": "pymc_safetrunc.installation",
     "watch": "pymc_safetrunc.watchdog",
 }
 
 __all__ = [
     "SamplingAborted",
+    "Truncated",
     "TruncatedNormal",
     "WatchdogPolicy",
     "__version__",
     "check_gradient",
     "diagnose",
+    "dims",
+    "install",
+    "installed",
+    "is_installed",
     "math",
     "sample",
+    "uninstall",
     "watch",
 ]
 

@@ -21,6 +21,9 @@ from pymc.backends import _ZarrChainBase, _ZarrTraceBase
 # Feature: the support point of pst.Truncated
 from pymc.distributions.distribution import _support_point as distribution_support_point
 
+# Feature: pst.Truncated of mixtures, zero-inflated and hurdle distributions
+from pymc.distributions.mixture import _BaseMixtureRV as BaseMixtureRV
+
 # Feature: the mean of the safe distributions, for pymc.distributions.moments.mean
 from pymc.distributions.moments.means import _mean as distribution_mean
 
@@ -64,6 +67,7 @@ from pytensor.link.numba.linker import NumbaLinker
 from pytensor.compile.inner_function import link_only_mode  # isort: skip
 
 __all__ = [
+    "BaseMixtureRV",
     "as_point",
     "assign_step_methods",
     "blas_settings",

@@ -21,7 +21,7 @@ ALLOWED = {
     "math": ("kernels", "ops", "backends"),
     "distributions": MATHEMATICS,
     "dims": (*MATHEMATICS, "distributions"),
-    "installation": (*MATHEMATICS, "distributions"),
+    "installation": (*MATHEMATICS, "distributions", "dims", "_import_hook"),
     "demo": ("distributions", "report"),
     # a finding shows itself: looked up when it is asked to
     "findings": ("report",),

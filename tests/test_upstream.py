@@ -7,6 +7,11 @@ import pytest
 from pymc_safetrunc import _upstream
 
 FEATURES = {
+    "BaseMixtureRV": (
+        "pymc.distributions.mixture",
+        "_BaseMixtureRV",
+        "pst.Truncated of mixtures",
+    ),
     "default_transform": (
         "pymc.distributions.transforms",
         "_default_transform",

@@ -141,7 +141,12 @@ def as_float(value):
     if value is None:
         return None
     tensor = as_argument(value)
-    return tensor if tensor.dtype.startswith("float") else tensor.astype(config.floatX)
+    if tensor.dtype.startswith("float"):
+        return tensor
+    # a constant stays one, and is printed as its number
+    if isinstance(tensor, Constant):
+        return pt.constant(tensor.data, dtype=config.floatX)
+    return tensor.astype(config.floatX)
 
 
 def refuse_empty_interval(lower, upper):

@@ -9,7 +9,9 @@ import textwrap
 import pytest
 
 SCRIPT = """
-    import multiprocessing, sys
+    import multiprocessing, signal, sys
+    # a job in the background is started with the signal ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     import pymc as pm
     from pymc_safetrunc.watchdog import WatchdogPolicy, sample
 

@@ -4,10 +4,13 @@ from pymc_safetrunc.distributions.families import (
     bounded,
     by_quadrature,
     cauchy,
+    counts,
+    discrete,
     exponential_like,
     extreme_value,
     interpolated,
     logistic,
+    mixtures,
     normal_like,
 )
 
@@ -15,9 +18,12 @@ __all__ = [
     "bounded",
     "by_quadrature",
     "cauchy",
+    "counts",
+    "discrete",
     "exponential_like",
     "extreme_value",
     "interpolated",
     "logistic",
+    "mixtures",
     "normal_like",
 ]

@@ -46,6 +46,12 @@ def is_discrete(op) -> bool:
 
 
 @singledispatch
+def has_atoms(op) -> bool:
+    """Whether single points have probability, so that an interval includes both of its bounds."""
+    return is_discrete(op)
+
+
+@singledispatch
 def support(op, *params):
     """Edges (lower, upper) of the untruncated support, infinite where there is none."""
     return -np.inf, np.inf
@@ -73,23 +79,45 @@ def truncated_logp(op, value, lower, upper, *params):
 
 @singledispatch
 def truncated_quantile(op, q, lower, upper, *params):
-    """The x with P(X <= x) = q under the truncated law, 0 < q < 1; a draw is this at a random q."""
+    """The x with P(X <= x) = q under the truncated law, 0 < q < 1."""
     from pymc_safetrunc.distributions.families.general import general_truncated_quantile
 
     return general_truncated_quantile(op, q, lower, upper, *params)
 
 
 @singledispatch
+def truncated_draw(op, q, lower, upper, *params):
+    """A draw of the truncated law where q is one of the uniform law, 0 < q < 1: its quantile."""
+    return truncated_quantile(op, q, lower, upper, *params)
+
+
+@singledispatch
+def truncated_start(op, lower, upper, *params):
+    """A point of the body of the truncated law: its median."""
+    return truncated_quantile(op, np.float64(0.5), lower, upper, *params)
+
+
+@singledispatch
+def log_shares(op, value, lower, upper, *params):
+    """Logs of P(X <= value) and P(X > value), the smaller of them relative to itself."""
+    whole = log_interval_mass(op, lower, upper, *params)
+    next_value = pt.minimum(value + 1, upper) if is_discrete(op) else value
+    below = log_interval_mass(op, lower, value, *params)
+    above = log_interval_mass(op, next_value, upper, *params)
+    return below - whole, above - whole
+
+
+@singledispatch
 def truncated_logcdf(op, value, lower, upper, *params):
     """Log of P(X <= value) under the truncated law, lower <= value < upper."""
-    below, above = _log_shares(op, value, lower, upper, params)
+    below, above = log_shares(op, value, lower, upper, *params)
     return pt.switch(below < above, below, log1mexp(pt.maximum(-above, _LARGER_SHARE)))
 
 
 @singledispatch
 def truncated_logccdf(op, value, lower, upper, *params):
     """Log of P(X > value) under the truncated law, lower <= value < upper."""
-    below, above = _log_shares(op, value, lower, upper, params)
+    below, above = log_shares(op, value, lower, upper, *params)
     return pt.switch(above < below, above, log1mexp(pt.maximum(-below, _LARGER_SHARE)))
 
 
@@ -127,12 +155,3 @@ def base_inputs(op, rng, params):
 
 # The smaller share's log is at most log(1/2), so the larger's is -log(2) at least, up to rounding.
 _LARGER_SHARE = np.float64(0.5)
-
-
-def _log_shares(op, value, lower, upper, params):
-    """Logs of P(X <= value) and P(X > value), the smaller of them relative to itself."""
-    whole = log_interval_mass(op, lower, upper, *params)
-    next_value = pt.minimum(value + 1, upper) if is_discrete(op) else value
-    below = log_interval_mass(op, lower, value, *params)
-    above = log_interval_mass(op, next_value, upper, *params)
-    return below - whole, above - whole

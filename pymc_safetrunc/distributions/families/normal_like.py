@@ -1,8 +1,9 @@
 """Families that are a normal or half-normal law of a coordinate t of x.
 
-HalfNormal, LogNormal, LogitNormal and Moyal: the kernels of the truncated normal in t. Where the
-bounds are near each other t is measured from one of them, so that the interval's width in t comes
-from the exact difference of the bounds. An origin that the law does not depend on is held fixed.
+Normal, HalfNormal, LogNormal, LogitNormal and Moyal: the kernels of the truncated normal in t.
+Where the bounds are near each other t is measured from one of them, so that the interval's width in
+t comes from the exact difference of the bounds. An origin that the law does not depend on is held
+fixed.
 """
 
 import numpy as np
@@ -15,13 +16,15 @@ from pytensor.tensor.random.basic import HalfNormalRV, LogNormalRV, NormalRV
 
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.math import (
-    log_ndtr_interval,
     truncated_normal_icdf,
     truncated_normal_logcdf,
     truncated_normal_logpdf_inside,
     truncated_normal_logsf,
     truncated_normal_mean,
 )
+
+
+_HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
 
 class _Coordinate:
@@ -51,15 +54,14 @@ class _Coordinate:
         raise NotImplementedError
 
     def log_mass(self):
-        """Log of the mass of t between the bounds."""
-        mu, sigma, *bounds = self.law
-        # an infinite bound has no part in the derivatives
-        finite = [pt.isfinite(bound) for bound in bounds]
-        z = [
-            (pt.switch(f, b, mu + sigma) - mu) / sigma for f, b in zip(finite, bounds, strict=True)
-        ]
-        z = [pt.switch(f, value, b) for f, value, b in zip(finite, z, bounds, strict=True)]
-        return log_ndtr_interval(*z)
+        """Log of the normal density over the truncated one, at the point where that is largest.
+
+        Not of (bound - mu)/sigma, whose difference has lost the width of a narrow interval.
+        """
+        mu, sigma, lower, upper = self.law
+        peak = disconnected_grad(pt.minimum(pt.maximum(mu, lower), upper))
+        log_density = -(((peak - mu) / sigma) ** 2) / 2 - pt.log(sigma) - _HALF_LOG_2PI
+        return log_density - truncated_normal_logpdf_inside(peak, *self.law)
 
     def logp(self, value):
         return truncated_normal_logpdf_inside(self.t(value), *self.law) + self.log_slope(value)
@@ -76,7 +78,7 @@ class _Coordinate:
         return self.x(truncated_normal_icdf(q if self.rising else 1 - q, *self.law))
 
 
-class _Half(_Coordinate):
+class _Plain(_Coordinate):
     """t = x."""
 
     def __init__(self, lower, upper, loc, sigma):
@@ -90,6 +92,10 @@ class _Half(_Coordinate):
 
     def log_slope(self, x):
         return pt.zeros_like(x)
+
+
+class _Half(_Plain):
+    """t = x, of which the upper half is the family."""
 
     def log_mass(self):
         return super().log_mass() + np.log(np.float64(2))
@@ -235,6 +241,8 @@ def _register(rv_type, coordinate):
         return (sigma > 0,), "sigma > 0"
 
 
+# alone, a normal law is a TruncatedNormal; this is for one that is part of a mixture
+_register(NormalRV, _Plain)
 _register(HalfNormalRV, _Half)
 _register(LogNormalRV, _Log)
 _register(MoyalRV, _MoyalRoot)

@@ -16,7 +16,7 @@ are taken as exact.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import chain
 
 from mpmath import mp, mpf
 
@@ -93,12 +93,15 @@ class Family:
     def density_at(self, parameters, x):
         return self.log_density(x, *parameters)
 
+    def pieces(self, low, high, parameters, digits=None):
+        """Points between which the density is easy to integrate."""
+        function = partial(self.density_at, parameters)
+        corners = self.corners(*parameters) if self.corners else ()
+        return pieces.split(function, low, high, corners, digits)
+
     def nodes(self, low, high, parameters):
         """Nodes and weights of an integral of the density."""
-        corners = self.corners(*parameters) if self.corners else ()
-        ends = [low, *sorted(c for c in corners if low < c < high), high]
-        function = partial(self.density_at, parameters)
-        return [node for ab in pairwise(ends) for node in pieces.rule(function, *ab)]
+        return chain.from_iterable(pieces.rule(self.pieces(low, high, parameters)))
 
     def summed(self, low, high, parameters):
         total, k = mpf(0), low
@@ -139,7 +142,7 @@ class Family:
         if self.closed or self.discrete:
             return lambda moved: self.log_mass(lower, upper, moved)
         low, high = self.clipped(lower, upper, parameters)
-        nodes = self.nodes(low, high, parameters)
+        nodes = list(self.nodes(low, high, parameters))
         return lambda moved: mp.log(
             mp.fsum(w * mp.exp(self.log_density(x, *moved)) for x, w in nodes)
         )
@@ -267,18 +270,15 @@ def bound_slopes(family, lower, upper, parameters, log_mass):
     return slopes_
 
 
-AGREEMENT = mpf(10) ** -20
-
-
-def settled(family, parameters, lower, upper, values, iqr, digits):
-    """``truth`` at two precisions: 20 digits of each number, of its scale at least, must agree."""
+def settled(family, parameters, lower, upper, values, iqr, digits, agreement):
+    """``truth`` at two precisions, which must agree, relative to each number or to its scale."""
     with mp.workdps(digits):
         rough = truth(family, parameters, lower, upper, values, iqr)
     with mp.workdps(digits + digits // 4):
         fine = truth(family, parameters, lower, upper, values, iqr)
     for (columns, scales), (coarse, _) in zip(fine, rough, strict=True):
         for name, number in columns.items():
-            allowed = AGREEMENT * max(abs(number), scales.get(name, mpf(0)))
+            allowed = agreement * max(abs(number), scales.get(name, mpf(0)))
             if not mp.isnan(number) and not abs(number - coarse[name]) <= allowed:
                 raise AssertionError(
                     f"{family.name}{tuple(parameters)} on [{lower!r}, {upper!r}]: {name} is "

@@ -4,8 +4,11 @@ Only float64 numbers leave this module.
 """
 
 import math
+from itertools import accumulate, pairwise
 
 from mpmath import mp, mpf
+
+from tests.accuracy.families import pieces
 
 INF = math.inf
 LEVELS = (1e-5, 1e-10, 1e-20, 1e-50, 1e-300)
@@ -18,6 +21,8 @@ LARGEST = 1e300
 DIGITS = 30
 INTEGRAL_DIGITS = 20
 HALVINGS = 18
+# Nats of a tail: enough for all LEVELS.
+DEEPEST = 720
 
 
 class Line:
@@ -117,6 +122,53 @@ class Line:
     def moved(origin, sign, t):
         # at a point of probability there is no way small enough
         return float(origin if t is None else origin + sign * mp.exp(t))
+
+
+class IntegralLine(Line):
+    """The same from the pieces of an integral, each taken once: positions are a few nats off."""
+
+    def __init__(self, family, parameters):
+        super().__init__(family, parameters)
+        self.whole = self.shares(self.left, self.right, DEEPEST)
+
+    def shares(self, low, high, nats=None):
+        """Points, the mass below each, and the mass above each."""
+        digits = None if nats is None else nats / math.log(10)
+        points = self.family.pieces(low, high, self.parameters, digits)
+        masses = [
+            mp.fsum(w * mp.exp(self.family.log_density(x, *self.parameters)) for x, w in nodes)
+            for nodes in pieces.rule(points)
+        ]
+        below = list(accumulate(masses, initial=mpf(0)))
+        above = list(accumulate(reversed(masses), initial=mpf(0)))[::-1]
+        return points, below, above
+
+    def quantile(self, p, right):
+        points, below, above = self.whole
+        tail = above if right else below
+        pairs = [
+            (mp.log(m / mpf(p)) if m else -mp.inf, x) for m, x in zip(tail, points, strict=True)
+        ]
+        if not right:
+            pairs.reverse()
+        # from the body outwards: the first piece over which the tail becomes smaller than p
+        for (n0, x0), (n1, x1) in pairwise(pairs):
+            if n0 >= 0 > n1:
+                # next to an edge the density is about constant
+                part = n0 / (n0 - n1) if mp.isfinite(n1) else 1 - mp.exp(-n0)
+                x = float(x0 + (x1 - x0) * part)
+                ways = [abs(x - float(e)) for e in (self.left, self.right) if mp.isfinite(e)]
+                return x if min([1.0, *ways]) >= NEAREST else None
+        return None
+
+    def conditional(self, lower, upper, u):
+        low, high = self.family.clipped(lower, upper, self.parameters)
+        points, below, _ = self.shares(low, high)
+        total = below[-1]
+        for k, (x0, x1) in enumerate(pairwise(points)):
+            if below[k + 1] >= u * total:
+                return float(x0 + (x1 - x0) * (u * total - below[k]) / (below[k + 1] - below[k]))
+        return float(points[-1])
 
 
 def intervals(line):

@@ -13,7 +13,7 @@ RULE = GaussLegendre(mp)
 # 3 * 2^(degree - 1) nodes a piece
 DEGREE = 4
 # Nats that the density falls by over a piece, about, and in all before the rest is left out.
-FALL = 5
+FALL = 7
 # The top is looked for between these points: parameters are of order one.
 REACH = 1000
 
@@ -52,7 +52,7 @@ def breakpoints(log_density, start, end, digits):
         # the first piece: a fifth of the fall of the others
         while last - log_density(start + sign * step) > FALL / 5 or step > mpf(1):
             step /= 2
-        while (end - points[-1]) * sign > 0 and peak - last < digits * mp.ln10 + 20:
+        while (end - points[-1]) * sign > 0 and peak - last < digits * mp.ln10 + 5:
             step *= 2
             while True:
                 x = points[-1] + sign * step
@@ -66,12 +66,17 @@ def breakpoints(log_density, start, end, digits):
     return [end if x == end else +x for x in points]
 
 
-def rule(log_density, low, high):
-    """Nodes and weights, at the working precision."""
-    digits = mp.dps
-    peak = top(log_density, low, high)
-    nodes = []
-    for end in (low, high):
-        for left, right in pairwise(sorted(breakpoints(log_density, peak, end, digits))):
-            nodes += RULE.get_nodes(left, right, DEGREE, mp.prec)
-    return nodes
+def split(log_density, low, high, corners=(), digits=None):
+    """Points from low to high between which the density is smooth and falls by a few nats."""
+    ends = [low, *sorted(c for c in corners if low < c < high), high]
+    points = set()
+    for left, right in pairwise(ends):
+        peak = top(log_density, left, right)
+        for end in (left, right):
+            points.update(breakpoints(log_density, peak, end, digits or mp.dps))
+    return sorted(points)
+
+
+def rule(points):
+    """Nodes and weights between each two points, at the working precision."""
+    return [RULE.get_nodes(left, right, DEGREE, mp.prec) for left, right in pairwise(points)]

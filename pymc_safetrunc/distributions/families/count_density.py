@@ -1,0 +1,111 @@
+"""Log-densities of counts to the last digits, at real arguments.
+
+A difference of log-gammas loses what they have in common, about n log n. C. Loader (2000), "Fast
+and accurate computation of binomial probabilities", writes them by what Stirling's formula leaves
+over and by deviances, both small where the density is large.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+
+# Stirling's series: relative to its first term, below 1e-17 from 16 on.
+_SERIES_FROM = 16.0
+_SERIES = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
+_HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
+# where |x - m| < 0.1 (x + m), the deviance is a series in v = (x - m)/(x + m)
+_NEAR = 0.1
+_DEVIANCE_TERMS = 9
+
+
+def stirling_error(x):
+    """Log of Gamma(x) over Stirling's formula for it, x > 0."""
+    large = x >= _SERIES_FROM
+    by_series, by_gamma = pt.switch(large, x, _SERIES_FROM), pt.switch(large, 1.0, x)
+    inverse = 1 / by_series
+    square = inverse**2
+    series = _SERIES[-1]
+    for coefficient in reversed(_SERIES[:-1]):
+        series = coefficient + square * series
+    # Gamma(x + 1)/x, as the log of Gamma has a pole at 0
+    exact = pt.gammaln(by_gamma + 1) - (by_gamma + 0.5) * pt.log(by_gamma) + by_gamma
+    return pt.switch(large, inverse * series, exact - _HALF_LOG_2PI)
+
+
+def deviance(x, mean):
+    """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
+    v = (x - mean) / (x + mean)
+    near = abs(v) < _NEAR
+    square = pt.switch(near, v, 0) ** 2
+    series = 1 / (2 * _DEVIANCE_TERMS + 1)
+    for j in range(_DEVIANCE_TERMS - 1, 0, -1):
+        series = 1 / (2 * j + 1) + square * series
+    by_series = (x - mean) * v + 2 * x * v * square * series
+    ratio = pt.switch(near, 1.0, x / mean)
+    return pt.switch(near, by_series, x * pt.log(ratio) + mean - x)
+
+
+def log_poisson(k, mu):
+    """Log of exp(-mu) mu^k / k!."""
+    positive = pt.switch(k > 0, k, 1)
+    inside = -stirling_error(positive) - deviance(positive, mu) - 0.5 * pt.log(2 * np.pi * positive)
+    return pt.switch(k > 0, inside, -mu)
+
+
+def log_binomial(k, n, p, q):
+    """Log of n!/(k! (n - k)!) p^k q^(n - k) with q = 1 - p, 0 <= k <= n, p and q > 0."""
+    rest = n - k
+    inside = pt.and_(k > 0, rest > 0)
+    x, y, total = pt.switch(inside, k, 1), pt.switch(inside, rest, 1), pt.switch(inside, n, 2)
+    formula = (
+        stirling_error(total)
+        - stirling_error(x)
+        - stirling_error(y)
+        - deviance(x, total * p)
+        - deviance(y, total * q)
+        + 0.5 * (pt.log(total / x) - pt.log(2 * np.pi * y))
+    )
+    # where p is the smaller of the two, log q is log1p(-p)
+    log_q = pt.switch(p < 0.5, pt.log1p(-pt.switch(p < 0.5, p, 0)), pt.log(q))
+    log_p = pt.switch(q < 0.5, pt.log1p(-pt.switch(q < 0.5, q, 0)), pt.log(p))
+    return pt.switch(inside, formula, pt.switch(k > 0, n * log_p, n * log_q))
+
+
+def log_negative_binomial(k, alpha, p, q):
+    """Log of Gamma(k + alpha)/(k! Gamma(alpha)) p^alpha q^k with q = 1 - p, p and q > 0."""
+    positive = pt.switch(k > 0, k, 1)
+    total = positive + alpha
+    inside = (
+        stirling_error(total)
+        - stirling_error(positive)
+        - stirling_error(alpha)
+        - deviance(alpha, total * p)
+        - deviance(positive, total * q)
+        + 0.5 * (pt.log(alpha / total) - pt.log(2 * np.pi * positive))
+    )
+    log_p = pt.switch(q < 0.5, pt.log1p(-pt.switch(q < 0.5, q, 0)), pt.log(p))
+    return pt.switch(k > 0, inside, alpha * log_p)
+
+
+def log_beta(a, b):
+    """Log of the beta function, a and b > 0."""
+    leftover = stirling_error(a) + stirling_error(b) - stirling_error(a + b)
+    halves = _HALF_LOG_2PI + 0.5 * (pt.log(a + b) - pt.log(a) - pt.log(b))
+    return leftover + halves - a * pt.log1p(b / a) - b * pt.log1p(a / b)
+
+
+def log_beta_binomial(k, n, alpha, beta):
+    """Log of C(n, k) B(k + alpha, n - k + beta)/B(alpha, beta)."""
+    choose = -pt.log(n + 1) - log_beta(k + 1, n - k + 1)
+    return choose + log_beta(k + alpha, n - k + beta) - log_beta(alpha, beta)
+
+
+def log_hypergeometric(k, good, bad, n):
+    """Log of C(good, k) C(bad, n - k)/C(good + bad, n)."""
+    total = good + bad
+    p = n / total
+    q = (total - n) / total
+    # all or nothing drawn: certain
+    certain = pt.or_(pt.eq(n, 0), pt.eq(n, total))
+    p, q = pt.switch(certain, 0.5, p), pt.switch(certain, 0.5, q)
+    part = log_binomial(k, good, p, q) + log_binomial(n - k, bad, p, q)
+    return pt.switch(certain, 0.0, part - log_binomial(n, total, p, q))

@@ -1,0 +1,157 @@
+"""Poisson, Binomial, NegativeBinomial, HyperGeometric and BetaBinomial: sums of their densities."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.pytensorf import constant_fold
+from pytensor.tensor.random.basic import (
+    BetaBinomialRV,
+    BinomialRV,
+    HyperGeometricRV,
+    NegBinomialRV,
+    PoissonRV,
+)
+
+from pymc_safetrunc.distributions.families import count_density as density
+from pymc_safetrunc.distributions.families import dispatch, summation
+from pymc_safetrunc.distributions.families.safe import log1mexp
+
+
+def _family(op_class: type, log_density: Callable, mode: Callable, at_least_one: Callable):
+    """Register a family with one peak by its log-density and its mode.
+
+    `at_least_one` gives -log P(X = 0), for the interval that starts at 1 and has no end: the one
+    people truncate to most, and the cheapest.
+    """
+
+    def of(params, batch_ndim):
+        def along(k):
+            # nodes come with one axis more than the parameters' joint shape
+            nodes = k.ndim > batch_ndim
+            return log_density(k, *(p[..., None] if nodes else p for p in params))
+
+        return along
+
+    def rule(lower, upper, params):
+        batch_ndim = max(x.ndim for x in (lower, upper, *params))
+        return of(params, batch_ndim), mode(*params), lower, upper
+
+    @dispatch.log_interval_mass.register(op_class)
+    def log_interval_mass(op, lower, upper, *params):
+        if _is_constant(lower, 1.0) and _is_constant(upper, np.inf):
+            return log1mexp(at_least_one(*params))
+        return summation.log_sum(*rule(lower, upper, params))
+
+    @dispatch.truncated_logp.register(op_class)
+    def truncated_logp(op, value, lower, upper, *params):
+        return log_density(value, *params) - log_interval_mass(op, lower, upper, *params)
+
+    @dispatch.truncated_quantile.register(op_class)
+    def truncated_quantile(op, q, lower, upper, *params):
+        shared = all(all(x.type.broadcastable) for x in (lower, upper, *params))
+        if not shared:
+            q, lower, upper, *params = pt.broadcast_arrays(q, lower, upper, *params)
+        along, center, lower, upper = rule(lower, upper, params)
+        return summation.quantile(along, q, center, lower, upper, shared=shared)
+
+
+def _is_constant(x: Any, number: float) -> bool:
+    """Whether a variable is known to be this number."""
+    (value,) = constant_fold([pt.as_tensor_variable(x)], raise_not_constant=False)
+    return not hasattr(value, "owner") and bool(np.all(value == number))
+
+
+@dispatch.support.register(PoissonRV)
+@dispatch.support.register(NegBinomialRV)
+def _(op, *params):
+    return 0.0, np.inf
+
+
+@dispatch.support.register(BinomialRV)
+@dispatch.support.register(BetaBinomialRV)
+def _(op, n, *params):
+    return 0.0, n
+
+
+@dispatch.support.register(HyperGeometricRV)
+def _(op, good, bad, n):
+    return pt.maximum(0.0, n - bad), pt.minimum(good, n)
+
+
+@dispatch.legal.register(PoissonRV)
+def _(op, mu):
+    return (mu > 0,), "mu > 0"
+
+
+@dispatch.legal.register(BinomialRV)
+def _(op, n, p):
+    return (n >= 0, p > 0, p < 1), "n >= 0, 0 < p < 1"
+
+
+@dispatch.legal.register(NegBinomialRV)
+def _(op, n, p):
+    return (n > 0, p > 0, p < 1), "n > 0, 0 < p < 1"
+
+
+@dispatch.legal.register(HyperGeometricRV)
+def _(op, good, bad, n):
+    return (good >= 0, bad >= 0, n >= 0, n <= good + bad), "0 <= n <= N, 0 <= k <= N"
+
+
+@dispatch.legal.register(BetaBinomialRV)
+def _(op, n, alpha, beta):
+    return (n >= 0, alpha > 0, beta > 0), "n >= 0, alpha > 0, beta > 0"
+
+
+_family(PoissonRV, density.log_poisson, mode=pt.floor, at_least_one=lambda mu: mu)
+_family(
+    BinomialRV,
+    lambda k, n, p: density.log_binomial(k, n, p, 1 - p),
+    mode=lambda n, p: pt.floor((n + 1) * p),
+    at_least_one=lambda n, p: -n * pt.log1p(-p),
+)
+_family(
+    NegBinomialRV,
+    lambda k, n, p: density.log_negative_binomial(k, n, p, 1 - p),
+    mode=lambda n, p: pt.maximum(pt.floor((n - 1) * (1 - p) / p), 0.0),
+    at_least_one=lambda n, p: -n * pt.log(p),
+)
+_family(
+    HyperGeometricRV,
+    density.log_hypergeometric,
+    mode=lambda good, bad, n: pt.floor((n + 1) * (good + 1) / (good + bad + 2)),
+    at_least_one=lambda good, bad, n: -density.log_hypergeometric(pt.zeros_like(n), good, bad, n),
+)
+
+
+@dispatch.log_interval_mass.register(BetaBinomialRV)
+def beta_binomial_log_interval_mass(op, lower, upper, n, alpha, beta):
+    """Add up number by number: with alpha and beta below 1 there are two peaks."""
+    terms, largest = _beta_binomial_terms(lower, upper, n, alpha, beta)
+    return largest + pt.log(terms.sum(axis=-1))
+
+
+@dispatch.truncated_logp.register(BetaBinomialRV)
+def _(op, value, lower, upper, n, alpha, beta):
+    mass = beta_binomial_log_interval_mass(op, lower, upper, n, alpha, beta)
+    return density.log_beta_binomial(value, n, alpha, beta) - mass
+
+
+@dispatch.truncated_quantile.register(BetaBinomialRV)
+def _(op, q, lower, upper, n, alpha, beta):
+    terms, _ = _beta_binomial_terms(lower, upper, n, alpha, beta)
+    cumulative = pt.cumsum(terms, axis=-1)
+    target = q * cumulative[..., -1]
+    return (cumulative < target[..., None]).sum(axis=-1).astype("float64")
+
+
+def _beta_binomial_terms(lower, upper, n, alpha, beta):
+    """Densities of 0, ..., n relative to the largest inside the bounds, 0 outside of them."""
+    k = pt.arange(n.max() + 1)
+    inside = pt.and_(k >= lower[..., None], k <= upper[..., None])
+    known = pt.switch(inside, k, lower[..., None])
+    log_density = density.log_beta_binomial(known, n[..., None], alpha[..., None], beta[..., None])
+    largest = log_density.max(axis=-1)
+    return pt.switch(inside, pt.exp(log_density - largest[..., None]), 0.0), largest

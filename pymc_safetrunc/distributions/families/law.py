@@ -1,0 +1,116 @@
+"""A family's truncated law: what `dispatch` knows of it, held to the bounds and the support."""
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
+from pytensor.graph.basic import Constant
+
+from pymc_safetrunc.distributions.families import dispatch
+from pymc_safetrunc.math import is_infinite_constant
+
+
+class TruncatedLaw:
+    """The untruncated family's Op and parameters, and the bounds inside its support.
+
+    Everything is in float64; `dtype` is what results are to be cast to.
+    """
+
+    def __init__(self, base_op, parameters, lower, upper):
+        numbers = [*parameters, lower, upper]
+        joint = np.result_type(*(x.dtype for x in numbers if x.dtype.startswith("float")), "f4")
+        self.dtype = str(joint)
+        self.base_op = base_op
+        self.discrete = dispatch.is_discrete(base_op)
+        self.has_atoms = dispatch.has_atoms(base_op)
+        self.parameters = [as_double(x) for x in parameters]
+        lower, upper = as_double(lower), as_double(upper)
+        if self.discrete:
+            lower, upper = pt.ceil(lower), pt.floor(upper)
+        self.support = dispatch.support(base_op, *self.parameters)
+        # written so that a bound that is NaN stays NaN
+        low, high = (pt.as_tensor_variable(edge, dtype="float64") for edge in self.support)
+        self.lower = lower if is_infinite_constant(low) else pt.switch(lower < low, low, lower)
+        self.upper = upper if is_infinite_constant(high) else pt.switch(upper > high, high, upper)
+
+    @property
+    def legal(self):
+        """Conditions under which there is a law, and the words for them."""
+        conditions, words = dispatch.legal(self.base_op, *self.parameters)
+        relation = "lower <= upper" if self.has_atoms else "lower < upper"
+        message = ", ".join(
+            [*([words] if words else []), f"truncation {relation} within the support"]
+        )
+        return (*conditions, self.ordered), message
+
+    @property
+    def ordered(self):
+        """Whether something lies between the bounds."""
+        return self.lower <= self.upper if self.has_atoms else self.lower < self.upper
+
+    def inside(self, value):
+        """The value, with some point inside for one that is outside: no NaN comes from there."""
+        return pt.switch(self.outside(value), self.some_point, value)
+
+    def outside(self, value):
+        """Whether the law gives nothing to a value."""
+        outside = pt.or_(value < self.lower, value > self.upper)
+        return pt.or_(outside, pt.neq(value, pt.floor(value))) if self.discrete else outside
+
+    @property
+    def some_point(self):
+        """A point between the bounds, without derivatives."""
+        low, high = self.lower, self.upper
+        has_low, has_high = pt.isfinite(low), pt.isfinite(high)
+        low, high = pt.switch(has_low, low, 0), pt.switch(has_high, high, 0)
+        middle = pt.switch(pt.and_(has_low, has_high), low / 2 + high / 2, 0)
+        beside = pt.switch(has_low, low + abs(low) + 1, high - abs(high) - 1)
+        point = pt.switch(pt.eq(has_low, has_high), middle, beside)
+        return disconnected_grad(pt.floor(point) if self.discrete else point)
+
+    def logp(self, value):
+        """Log-density, -inf outside the bounds."""
+        logp = dispatch.truncated_logp(
+            self.base_op, self.inside(value), self.lower, self.upper, *self.parameters
+        )
+        return pt.switch(self.outside(value), -np.inf, logp)
+
+    def log_share(self, share, value, at_lower, at_upper):
+        """Log CDF or survival function, by its dispatch, with its values beyond the bounds."""
+        value = pt.floor(value) if self.discrete else value
+        below = value < self.lower if self.has_atoms else value <= self.lower
+        beyond = pt.or_(below, value >= self.upper)
+        # where the value is beyond a bound, the whole interval stands in
+        known = pt.switch(beyond, self.some_point, value)
+        log_share = share(self.base_op, known, self.lower, self.upper, *self.parameters)
+        outside = pt.switch(below, at_lower, at_upper)
+        return pt.switch(beyond, outside, log_share)
+
+    def quantile(self, q):
+        """The quantile, never outside the bounds."""
+        return self._placed(dispatch.truncated_quantile, q)
+
+    def draw(self, q):
+        """A draw of the law where q is one of the uniform law."""
+        return self._placed(dispatch.truncated_draw, q)
+
+    def start(self):
+        """A point of the body, never outside the bounds."""
+        x = dispatch.truncated_start(self.base_op, self.lower, self.upper, *self.parameters)
+        return pt.minimum(pt.maximum(x, self.lower), self.upper)
+
+    def _placed(self, place, q):
+        known = pt.and_(q > 0, q < 1)
+        x = place(self.base_op, pt.switch(known, q, 0.5), self.lower, self.upper, *self.parameters)
+        x = pt.minimum(pt.maximum(x, self.lower), self.upper)
+        return pt.switch(q <= 0, self.lower, pt.switch(q >= 1, self.upper, x))
+
+    def mean(self):
+        """Mean of the law, for families that have a form for it."""
+        return dispatch.truncated_mean(self.base_op, self.lower, self.upper, *self.parameters)
+
+
+def as_double(x):
+    """A number in double precision; a constant stays one."""
+    if x.dtype == "float64":
+        return x
+    return pt.constant(x.data, dtype="float64") if isinstance(x, Constant) else x.astype("float64")
