@@ -23,7 +23,6 @@ from pymc_safetrunc.math import (
     truncated_normal_mean,
 )
 
-
 _HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
 
