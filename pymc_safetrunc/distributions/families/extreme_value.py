@@ -117,7 +117,10 @@ def _(op, value, lower, upper, alpha, beta):
     z_upper = _weibull_z(upper, alpha, beta)
     _, log_shape = _log_mass_shape(z_upper, width)
     to_lower = scaled_log_ratio(value, lower, alpha)
-    hazard = pt.exp(-_weibull_z(value, alpha, beta))
+    # the same logarithm as in the power
+    positive = value > 0
+    log_relative = pt.log(pt.switch(positive, value, 1) / beta)
+    hazard = pt.switch(positive, pt.exp(alpha * log_relative), 0)
     hazard_step = -hazard * pt.expm1(-to_lower)
     base = pt.log(alpha) - pt.log(beta) + power_density(alpha, value, beta)
     return base - log_shape - hazard_step
