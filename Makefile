@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 ZARR2 := .venv-zarr2
 WORKERS ?= 2
 
-.PHONY: install demo test test-zarr2 soak bench lint
+.PHONY: install demo test test-zarr2 soak bench lint notebooks
 
 install: $(STAMP)
 
@@ -27,8 +27,13 @@ $(STAMP): pyproject.toml
 demo: install
 	$(RUN) -m pymc_safetrunc demo
 
+# The notebooks run too, each with the few draws that the metadata of its first cell ask for.
 test: install
-	$(RUN) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m 'not soak'
+	$(RUN) -m pytest --nbmake -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m 'not soak'
+
+# Execute the notebooks in full and write their outputs, to be committed.
+notebooks: install
+	$(VENV)/bin/jupyter execute --inplace notebooks/*.ipynb
 
 # numcodecs 0.15 decodes the pickled sampling state only where it is told to.
 test-zarr2: $(ZARR2)/.installed

@@ -51,7 +51,7 @@ def counts(n: int, scale: float) -> pm.Model:
     """Poisson regression with three likelihoods; a large scale overflows."""
     rng = np.random.default_rng(2)
     X = rng.normal(size=(n, 2))
-    X[-1] *= scale
+    X[-1] = np.abs(X[-1]) * scale
     with pm.Model() as model:
         b = pm.Normal("b", shape=2, initval=np.ones(2))
         effect = pm.Normal("effect", shape=50)
@@ -59,6 +59,15 @@ def counts(n: int, scale: float) -> pm.Model:
         pm.Poisson("n", mu=pt.exp(eta), observed=rng.poisson(3, n))
         pm.Normal("y", eta, 1, observed=rng.normal(size=n))
         pm.StudentT("t", nu=4, mu=eta, sigma=1, observed=rng.normal(size=n))
+    return model
+
+
+def tail(n: int) -> pm.Model:
+    """Gamma observations truncated so far in the tail that no mass is left between the bounds."""
+    with pm.Model() as model:
+        a = pm.HalfNormal("a")
+        y = np.linspace(51, 55, n)
+        pm.Truncated("y", pm.Gamma.dist(1 + a, 1), lower=50, upper=60, observed=y)
     return model
 
 
@@ -94,12 +103,14 @@ def run() -> list[Row]:
         ),
         f"three likelihoods of {OBSERVATIONS:,}, healthy": lambda: counts(OBSERVATIONS, 1.0),
         f"three likelihoods of {OBSERVATIONS:,}, overflow": lambda: counts(OBSERVATIONS, 1e4),
+        f"truncated gamma in its tail, {OBSERVATIONS:,} observations": lambda: tail(OBSERVATIONS),
         "LKJ and a loop of 1,000 steps": loops,
     }
     rows = []
     for name, build in cases.items():
         model = build()
         cold = seconds(model)
+        expect(model, name)
         warm = statistics.median(seconds(model) for _ in range(3))
         scans = build is loops
         rows.append(row(f"{name}: first call, s", cold, COLD_SECONDS))
@@ -118,10 +129,18 @@ def run() -> list[Row]:
         ),
         "three likelihoods, healthy": counts(MEMORY_OBSERVATIONS, 1.0),
         "three likelihoods, overflow": counts(MEMORY_OBSERVATIONS, 1e4),
+        "truncated gamma in its tail": tail(MEMORY_OBSERVATIONS),
     }.items():
         title = f"{name}, {MEMORY_OBSERVATIONS:,} observations: peak memory / model's data"
         rows.append(row(title, memory_ratio(model), MEMORY_RATIO))
     return rows
+
+
+def expect(model: pm.Model, name: str) -> None:
+    """Raise when a model is not as healthy, or as sick, as its name says."""
+    words = ("healthy", "safe", "LKJ")
+    if diagnose(model=model).ok != any(word in name for word in words):
+        raise AssertionError(f"{name}: {diagnose(model=model)}")
 
 
 def seconds(model: pm.Model) -> float:

@@ -1,7 +1,18 @@
 """Exact truncated distributions for PyMC, and a watchdog that stops doomed sampling."""
 
 from importlib import import_module, metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymc_safetrunc import dims, math
+    from pymc_safetrunc.diagnosis import check_gradient, check_model, diagnose
+    from pymc_safetrunc.distributions.truncated import Truncated
+    from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal
+    from pymc_safetrunc.installation import install, installed, is_installed, uninstall
+    from pymc_safetrunc.report.document import save_report
+    from pymc_safetrunc.report.plots import plot_watchdog
+    from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, watch
+    from pymc_safetrunc.watchdog.sample import sample
 
 __version__ = metadata.version("pymc-safetrunc")
 
@@ -13,13 +24,16 @@ _HOME = {
     "TruncatedNormal": "pymc_safetrunc.distributions.truncated_normal",
     "WatchdogPolicy": "pymc_safetrunc.watchdog",
     "check_gradient": "pymc_safetrunc.diagnosis",
+    "check_model": "pymc_safetrunc.diagnosis",
     "diagnose": "pymc_safetrunc.diagnosis",
     "dims": "pymc_safetrunc.dims",
     "install": "pymc_safetrunc.installation",
     "installed": "pymc_safetrunc.installation",
     "is_installed": "pymc_safetrunc.installation",
     "math": "pymc_safetrunc.math",
-    "sample": "pymc_safetrunc.watchdog",
+    "plot_watchdog": "pymc_safetrunc.report.plots",
+    "sample": "pymc_safetrunc.watchdog.sample",
+    "save_report": "pymc_safetrunc.report.document",
     "uninstall": "pymc_safetrunc.installation",
     "watch": "pymc_safetrunc.watchdog",
 }
@@ -31,13 +45,16 @@ __all__ = [
     "WatchdogPolicy",
     "__version__",
     "check_gradient",
+    "check_model",
     "diagnose",
     "dims",
     "install",
     "installed",
     "is_installed",
     "math",
+    "plot_watchdog",
     "sample",
+    "save_report",
     "uninstall",
     "watch",
 ]

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pymc_safetrunc import __version__, demo
+from pymc_safetrunc import __version__, check_command, demo
 
 # Modules that each add one command.
-COMMANDS = (demo,)
+COMMANDS = (demo, check_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

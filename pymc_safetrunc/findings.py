@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Diagnosis", "Finding", "WatchdogReport"]
-
-# Entries of a point shown in a message: the rest would push the diagnosis off the screen.
-_SHOWN_ENTRIES = 6
-_SHOWN_VARIABLES = 8
-_SHOWN_DIAGNOSIS_LINES = 14
-
+__all__ = ["Diagnosis", "Finding", "ModelCheck", "WatchdogReport"]
 
 Severity = Literal["error", "warning", "hint"]
 
@@ -30,7 +24,8 @@ class Finding:
         Stable identifier of the rule that recognised it, such as ``"runtime-infinite-bound"``.
     severity : {"error", "warning", "hint"}
         A ``-inf`` that a distribution returns by design (value outside its support, parameter
-        outside its domain) is a warning; what arithmetic made is an error.
+        outside its domain) is a warning, and an error where no free variable takes part in it;
+        what arithmetic made is an error.
     factor : str or None
         Name of the random variable or potential.
     variable : str or None
@@ -42,9 +37,11 @@ class Finding:
     expression : str or None
         Readable mathematics with the values.
     index : tuple of int or None
-        The entry (for a likelihood: the observation) at which it happens.
+        The entry at which it happens; of a likelihood the observation, and None where it is no
+        single one.
     source : str or None
-        Name of the user's data, constant or variable that holds the value behind it.
+        Name of the user's data, constant or variable that holds the value behind it; for a
+        nameless constant that of the parameter it was given as.
     message : str
         What happened, in words.
     remedy : str or None
@@ -70,15 +67,84 @@ class Finding:
             content["index"] = list(self.index)
         return content
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Finding:
+        """Return the finding that `to_dict` made this dictionary of."""
+        index = content.get("index")
+        return cls(**{**content, "index": None if index is None else tuple(index)})
+
     def __str__(self) -> str:
         from pymc_safetrunc.report.text import finding_text
 
         return finding_text(self)
 
+    def __rich__(self):
+        from pymc_safetrunc.report.text import finding_rich
+
+        return finding_rich(self)
+
     def _repr_html_(self) -> str:
         from pymc_safetrunc.report.html import finding_html
 
         return finding_html(self)
+
+
+@dataclass(frozen=True)
+class ModelCheck:
+    """What `check_model` found before sampling.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        Errors first. An error spoils sampling; a warning is likely to slow it or to spoil it in
+        places; a hint is a place that only far values reach.
+    points : dict of str to int
+        How many points of each kind were looked at: ``initial``, ``jittered``, ``prior`` and
+        ``corner``.
+    variables : tuple of str
+        Names of the value variables.
+    notes : tuple of str
+        What could not be examined, and why.
+    seconds : float
+        How long it took.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    points: dict[str, int] = field(default_factory=dict)
+    variables: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = math.nan
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing of severity error was found."""
+        return not any(f.severity == "error" for f in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the check as a dictionary that JSON can hold."""
+        return {
+            "ok": self.ok,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "points": dict(self.points),
+            "variables": list(self.variables),
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+        }
+
+    def __str__(self) -> str:
+        from pymc_safetrunc.report.check import check_text
+
+        return check_text(self)
+
+    def __rich__(self) -> Any:
+        from pymc_safetrunc.report.check import check_renderable
+
+        return check_renderable(self)
+
+    def _repr_html_(self) -> str:
+        from pymc_safetrunc.report.check import check_html
+
+        return check_html(self)
 
 
 @dataclass(frozen=True)
@@ -110,7 +176,10 @@ class Diagnosis:
 
     @property
     def ok(self) -> bool:
-        """Whether everything was examined and nothing of severity error was found."""
+        """Whether every factor was examined and no finding has severity error.
+
+        Warnings leave it True, and so do gradients that do not exist, which `notes` names.
+        """
         return self.complete and not any(f.severity == "error" for f in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,24 +194,32 @@ class Diagnosis:
             "seconds": self.seconds,
         }
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Diagnosis:
+        """Return the diagnosis that `to_dict` made this dictionary of."""
+        return cls(
+            findings=tuple(map(Finding.from_dict, content["findings"])),
+            point=dict(content["point"]),
+            factors=tuple(content["factors"]),
+            complete=content["complete"],
+            notes=tuple(content["notes"]),
+            seconds=content["seconds"],
+        )
+
     def __str__(self) -> str:
         from pymc_safetrunc.report.text import diagnosis_text
 
         return diagnosis_text(self)
 
+    def __rich__(self):
+        from pymc_safetrunc.report.text import diagnosis_rich
+
+        return diagnosis_rich(self)
+
     def _repr_html_(self) -> str:
         from pymc_safetrunc.report.html import diagnosis_html
 
         return diagnosis_html(self)
-
-
-def _short(value: Any) -> str:
-    array = np.asarray(value)
-    if array.ndim == 0:
-        return f"{array.item():.6g}"
-    flat = array.ravel()
-    shown = ", ".join(f"{entry:.4g}" for entry in flat[:_SHOWN_ENTRIES])
-    return f"[{shown}{', ...' if flat.size > _SHOWN_ENTRIES else ''}]"
 
 
 @dataclass
@@ -194,62 +271,20 @@ class WatchdogReport:
     advice: tuple[str, ...] = ()
     kept: dict[int, tuple[int, int]] = field(default_factory=dict)
 
-    def _where(self) -> str:
-        chain = "a chain" if self.chain is None else f"chain {self.chain}"
-        step = f" ({self.step})" if self.step else ""
-        if self.phase == "initial point":
-            return f"Sampling was not started: no usable starting point for {chain}{step}."
-        return (
-            f"Sampling was stopped in {chain}{step}, {self.phase}, "
-            f"after {self.draw:,} transition{'s' if self.draw != 1 else ''}."
-        )
-
-    def _why(self) -> str:
-        text = self.explanation[:1].upper() + self.explanation[1:]
-        if self.limit == "absorbing":
-            text += ": no later transition can succeed"
-        elif self.limit:
-            text += f", {self.run_length:,} times in a row ({self.limit})"
-        return f"{text}.{' ' + self.detail if self.detail else ''}"
-
-    def _values(self) -> list[str]:
-        lines = [f"  {name} = {_short(value)}" for name, value in self.point.items()]
-        if len(lines) > _SHOWN_VARIABLES:
-            rest = len(lines) - _SHOWN_VARIABLES
-            lines = [*lines[:_SHOWN_VARIABLES], f"  and {rest} more variables"]
-        return ["At the values (unconstrained scale):", *lines] if lines else []
-
-    def _kept(self) -> list[str]:
-        if not self.kept:
-            return []
-        chains = ", ".join(
-            f"chain {chain}: {tune:,} tuning + {draws:,}"
-            for chain, (tune, draws) in self.kept.items()
-        )
-        return [f"Draws kept: {chains}."]
-
     def __str__(self) -> str:
-        lines = [self._where(), self._why(), *self._values()]
-        if self.diagnosis is not None:
-            found = [line.rstrip() for line in str(self.diagnosis).splitlines() if line.strip()]
-            lines += found[:_SHOWN_DIAGNOSIS_LINES]
-            if len(found) > _SHOWN_DIAGNOSIS_LINES:
-                lines.append("... (all of it in report.diagnosis)")
-        lines += [*self.advice, *self._kept()]
-        return "\n".join(lines)
+        from pymc_safetrunc.report.text import watchdog_text
+
+        return watchdog_text(self)
+
+    def __rich__(self):
+        from pymc_safetrunc.report.text import watchdog_rich
+
+        return watchdog_rich(self)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{html.escape(_short(value))}</td></tr>"
-            for name, value in self.point.items()
-        )
-        table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
-        found = "" if self.diagnosis is None else self.diagnosis._repr_html_()
-        rest = "".join(f"<p>{html.escape(line)}</p>" for line in (*self.advice, *self._kept()))
-        return (
-            f"<div><p><strong>{html.escape(self._where())}</strong></p>"
-            f"<p>{html.escape(self._why())}</p>{table}{found}{rest}</div>"
-        )
+        from pymc_safetrunc.report.html import watchdog_html
+
+        return watchdog_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain lists, dicts, numbers and strings."""
@@ -265,3 +300,17 @@ class WatchdogReport:
         plain["advice"] = list(self.advice)
         plain["kept"] = {str(chain): list(counts) for chain, counts in self.kept.items()}
         return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> WatchdogReport:
+        """Return the report that `to_dict` made this dictionary of, such as a file's JSON."""
+        found = plain["diagnosis"]
+        return cls(
+            **{
+                **plain,
+                "point": {name: np.asarray(value) for name, value in plain["point"].items()},
+                "diagnosis": None if found is None else Diagnosis.from_dict(found),
+                "advice": tuple(plain["advice"]),
+                "kept": {int(chain): tuple(counts) for chain, counts in plain["kept"].items()},
+            }
+        )

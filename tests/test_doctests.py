@@ -32,5 +32,8 @@ def test_tensor_functions_have_an_example(name):
     assert ">>> " in getattr(pst.math, name).__doc__
 
 
-def test_truncated_normal_has_an_example():
-    assert ">>> " in pst.TruncatedNormal.__doc__
+@pytest.mark.parametrize(
+    "name", [n for n in pst.__all__ if callable(getattr(pst, n)) and n != "SamplingAborted"]
+)
+def test_public_names_have_an_example(name):
+    assert ">>> " in getattr(pst, name).__doc__

@@ -26,12 +26,13 @@ ALLOWED = {
     # a finding shows itself: looked up when it is asked to
     "findings": ("report",),
     "report": ("findings",),
-    "diagnosis": ("kernels", "distributions", "findings", "report"),
+    "diagnosis": ("kernels", "math", "distributions", "findings", "report"),
+    "check_command": ("findings", "report", "diagnosis"),
     "watchdog": ("findings", "report", "diagnosis"),
     "fleet": ("findings", "report", "diagnosis", "watchdog"),
 }
 # On top of everything: they read finished results or tie the rest together.
-TOP = {"report.plots", "report.document", "__init__", "__main__"}
+TOP = {"report.timeline", "report.plots", "report.document", "__init__", "__main__"}
 
 
 def layer_of(path):

@@ -1,7 +1,9 @@
 """What importing the package does and does not."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +30,15 @@ def test_public_names_resolve(name):
 def test_unknown_name():
     with pytest.raises(AttributeError, match=r"pymc_safetrunc.*'no_such_name'"):
         pst.no_such_name  # noqa: B018
+
+
+def test_type_checkers_see_the_homes_of_the_public_names():
+    """What is imported for them is what `__getattr__` finds."""
+    tree = ast.parse(Path(pst.__file__).read_text())
+    (block,) = (n for n in tree.body if isinstance(n, ast.If) and n.test.id == "TYPE_CHECKING")
+    homes = {}
+    for statement in block.body:
+        for alias in statement.names:
+            home = statement.module
+            homes[alias.name] = f"{home}.{alias.name}" if home == pst.__name__ else home
+    assert homes == pst._HOME

@@ -235,3 +235,37 @@ def test_log_tails_of_illegal_parameters_are_nan(parameters):
     for function in (pst.math.truncated_normal_logcdf, pst.math.truncated_normal_logsf):
         for x in (-5.0, 0.5, 5.0):
             assert math.isnan(function(x, *parameters).eval())
+
+
+@pytest.mark.parametrize("linker", LINKERS)
+def test_log_ndtr_interval_standardises_infinite_limits(linker):
+    """Value and derivatives in mu and sigma in the unit of the data, by mpmath."""
+    rows = [
+        (2.5, 3.5, 4.0, 2.0),
+        (-INF, 3.5, 4.0, 2.0),
+        (10.0, INF, 4.0, 0.5),
+        (-INF, INF, 4.0, 2.0),
+        (100.0, 101.0, -3.0, 1.5),
+        (-INF, -1e5, 0.0, 10.0),
+    ]
+
+    def truth(a, b, mu, sigma):
+        alpha, beta, sigma = (mpf(a) - mu) / sigma, (mpf(b) - mu) / sigma, mpf(sigma)
+        mass = mp.ncdf(beta) - mp.ncdf(alpha) if alpha < 0 else mp.ncdf(-alpha) - mp.ncdf(-beta)
+        if mass == 0:
+            raise ArithmeticError("too few digits")
+        low, high = mp.npdf(alpha), mp.npdf(beta)
+        moments = (0 if mp.isinf(z) else z * p for z, p in ((alpha, low), (beta, high)))
+        first, last = moments
+        scale = sigma * mass
+        return [float(v) for v in (mp.log(mass), (low - high) / scale, (first - last) / scale)]
+
+    variables = [pt.dvector(name) for name in ("a", "b", "mu", "sigma")]
+    logp = pst.math.log_ndtr_interval(*variables)
+    outputs = [logp, *pt.grad(logp.sum(), variables[2:])]
+    with np.errstate(all="ignore"):
+        got = compiled(variables, outputs, linker)(*np.array(rows).T)
+    with mp.workdps(60):
+        expected = [truth(*row) for row in rows]
+    # alpha and beta are rounded once: eps z^2 of the log-probability, at z = 70
+    np.testing.assert_allclose(np.transpose(got), expected, rtol=1e-12, atol=1e-300)

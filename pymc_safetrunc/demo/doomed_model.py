@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import arviz as az
 import numpy as np
@@ -32,7 +33,7 @@ MODES = (0.0, 6.0)
 # for a terminal of 80 columns, the indent included
 DIAGNOSIS_WIDTH = 76
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "chains": CHAINS,
     "target_accept": TARGET_ACCEPT,
     "random_seed": SEED,
@@ -100,7 +101,7 @@ def stopped_before_the_start(step: Callable[[str], None], draws: int) -> Shown:
 def stopped_on_the_way(step: Callable[[str], None], draws: int) -> Shown:
     """Stop chains at a cliff, keep what they drew, and sample again with the remedy."""
     # PyMC's own sampler: its draws are slow enough for the other chains to be met half-way
-    settings = {"draws": draws, "nuts_sampler": "pymc", "cores": 2}
+    settings: dict[str, Any] = {"draws": draws, "nuts_sampler": "pymc", "cores": 2}
     step("Watchdog: a cliff on the way")
     aborted = abort(load_test(pm.math.sqrt), **settings)
     step("The same draws by pm.sample")
@@ -122,13 +123,11 @@ def stopped_on_the_way(step: Callable[[str], None], draws: int) -> Shown:
         row = (tuning, others, f"{kept.max():.2f}", "yes" if difference == 0 else "[bold red]no[/]")
         table.add_row(f"{chain}{' (stopped)' * (chain == aborted.report.chain)}", *map(str, row))
         comparisons.append(Comparison(f"change of the draws of chain {chain}", difference, 0, 0))
-    stopped = aborted.report.chain
+    kept_of = {chain: sum(counts) for chain, counts in aborted.report.kept.items()}
+    stopped = -1 if aborted.report.chain is None else aborted.report.chain
     comparisons.append(
         Comparison(
-            "draws kept of the stopped chain",
-            sum(aborted.report.kept.get(stopped, ())),
-            aborted.report.draw,
-            0,
+            "draws kept of the stopped chain", kept_of.get(stopped, 0), aborted.report.draw, 0
         )
     )
     return Shown(

@@ -27,12 +27,14 @@ class Condition:
     """The comparison that decided.
 
     `nan` is the operand that is a NaN, for which every comparison but != is False; `leaves`
-    are the variables without owner that take part.
+    are the variables without owner that are compared, with their entries, and `tensors` all
+    that take part.
     """
 
     step: Step
     nan: tuple[Variable, tuple[int, ...]] | None
     leaves: tuple[tuple[Variable, tuple[int, ...]], ...]
+    tensors: tuple[Variable, ...]
 
 
 def explain(walk: Walk, variable: Variable, index: tuple[int, ...]) -> Condition | None:
@@ -86,6 +88,7 @@ def _comparison(walk: Walk, inside: Inside, scalar: Variable) -> Condition:
     step, _ = inside.step(scalar)
     nan = None
     leaves = []
+    tensors = []
     pending = list(scalar.owner.inputs)
     while pending:
         x = pending.pop()
@@ -94,9 +97,10 @@ def _comparison(walk: Walk, inside: Inside, scalar: Variable) -> Condition:
             if _is_nan(inside.value(x)):
                 nan = (tensor, place)
             leaves += _leaves(walk, tensor, place)
+            tensors.append(tensor)
         elif x.owner is not None:
             pending += x.owner.inputs
-    return Condition(step, nan, tuple(leaves))
+    return Condition(step, nan, tuple(leaves), tuple(tensors))
 
 
 def _leaves(walk: Walk, variable: Variable, index: tuple[int, ...]):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from pymc.model import Model
 from pytensor.graph.basic import Variable
-from pytensor.graph.fg import FunctionGraph
 
+from pymc_safetrunc.diagnosis.context import Context
 from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
 from pymc_safetrunc.diagnosis.evaluation import Evaluation
 from pymc_safetrunc.diagnosis.expression import Namer
@@ -18,8 +19,7 @@ from pymc_safetrunc.diagnosis.factors import Factor, factors_of, model_data_byte
 from pymc_safetrunc.diagnosis.nonfinite import first_bad
 from pymc_safetrunc.diagnosis.point import resolve, shown
 from pymc_safetrunc.diagnosis.provenance import trace
-from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs
-from pymc_safetrunc.diagnosis.rules import Case, recognise
+from pymc_safetrunc.diagnosis.rules import UNKNOWN, Case, Match, recognise, same_cause
 from pymc_safetrunc.findings import Diagnosis, Finding
 
 __all__ = ["diagnose"]
@@ -86,7 +86,9 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
             break
         notes += factor.notes
         try:
-            findings += _examine(factor, model, values, budget, deadline)
+            # one by one: what is found before the time runs out is kept
+            for finding in _examine(factor, model, values, budget, deadline):
+                findings.append(finding)
         except OutOfTime:
             complete = False
             break
@@ -94,7 +96,7 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
     if not complete:
         terms = [*model.free_RVs, *model.observed_RVs, *model.potentials]
         left = [term.name for term in terms if term.name not in examined]
-        notes.append(f"Stopped after {TIME_LIMIT:g} s; not examined: {', '.join(left)}.")
+        notes.append(f"Stopped after {TIME_LIMIT:g} s; not examined in full: {', '.join(left)}.")
     return Diagnosis(
         findings=tuple(sorted(findings, key=lambda f: _ORDER[f.severity])),
         point=shown(values),
@@ -105,71 +107,67 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
     )
 
 
-def _examine(factor: Factor, model: Model, values, budget: int, deadline: float) -> list[Finding]:
+def _examine(
+    factor: Factor, model: Model, values, budget: int, deadline: float
+) -> Iterator[Finding]:
     inputs = dict(factor.inputs)
     inputs.update({value: values[value.name] for value in model.value_vars})
     evaluation = Evaluation(factor.fgraph, inputs, budget, deadline)
+    context = Context(model, factor, inputs, deadline)
     namer = Namer(factor.labels)
     evaluation.prepare(list(factor.outputs.values()))
-    findings: list[Finding] = []
+    density: tuple[Case, Match] | None = None
+    failed = False
     for (quantity, variable), output in factor.outputs.items():
         try:
             value = np.asarray(evaluation.value(output))
         except OperationFailed as failure:
-            findings.append(_failed(factor, quantity, variable, failure, namer))
+            failed = failed or quantity == "logp"
+            yield _failed(factor, quantity, variable, failure, namer)
             continue
         bad = first_bad(value)
         if bad is None:
             continue
-        origin = trace(evaluation, output, namer, _observed_shape(factor, evaluation))
         case = Case(
             factor,
             quantity,
             variable,
             float(value[bad]),
-            origin,
+            trace(evaluation, output, namer, _observed(factor)),
             tuple(model.value_vars),
-            not any(f.quantity == "logp" for f in findings),
-            lambda expression: _value_at(expression, model, inputs, deadline),
+            density is None and not failed,
+            context,
         )
         match = recognise(case)
-        step = origin.step
-        mended = next((f.remedy for f in findings if f.quantity == "logp"), None)
-        findings.append(
-            Finding(
-                rule=match.rule,
-                severity=match.severity,
-                message=match.message,
-                factor=factor.name,
-                variable=variable,
-                quantity=quantity,
-                operation=step.operation if step else None,
-                expression=step.expression if step else None,
-                index=match.index or origin.index,
-                source=match.source or origin.source,
-                # what mends the log-density mends its gradients
-                remedy=mended or match.remedy,
-            )
-        )
-    return findings
+        if quantity == "logp":
+            density = case, match
+        elif density is not None and same_cause(case, match, *density):
+            match = replace(match, remedy=density[1].remedy)
+        yield _finding(case, match)
 
 
-def _observed_shape(factor: Factor, evaluation: Evaluation) -> tuple[int, ...] | None:
+def _finding(case: Case, match: Match) -> Finding:
+    step = case.origin.step
+    return Finding(
+        rule=match.rule,
+        severity=match.severity,
+        message=match.message,
+        factor=case.factor.name,
+        variable=case.variable,
+        quantity=case.quantity,
+        operation=step.operation if step else None,
+        expression=match.expression or (step.expression if step else None),
+        index=match.index if match.index is not UNKNOWN else case.origin.index,
+        source=match.source or case.origin.source,
+        remedy=match.remedy,
+    )
+
+
+def _observed(factor: Factor) -> Variable | None:
+    """Variable that holds the observed values; None when they are computed."""
     if factor.observed is None or factor.observed.owner is not None:
         return None
-    return np.shape(evaluation.value(factor.observed))
-
-
-def _value_at(expression: Variable, model: Model, inputs, deadline: float) -> np.ndarray | None:
-    """Value of an expression of the model's random variables at the point."""
-    (replaced,) = model.replace_rvs_by_values([expression])
-    fgraph = FunctionGraph(outputs=[replaced], clone=True, copy_inputs=False)
-    inline_inner_graphs(fgraph)
-    try:
-        evaluation = Evaluation(fgraph, inputs, SMALLEST_BUDGET, deadline)
-        return np.asarray(evaluation.value(fgraph.outputs[0]))
-    except OperationFailed:
-        return None
+    return factor.observed
 
 
 def _failed(factor, quantity, variable, failure: OperationFailed, namer: Namer) -> Finding:

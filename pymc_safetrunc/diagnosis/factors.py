@@ -18,6 +18,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, graph_inputs
 from pytensor.tensor.type import TensorType
+from pytensor.tensor.variable import TensorVariable
 
 from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, remove_checks, rewriter
 
@@ -46,8 +47,27 @@ class Factor:
     notes: list[str] = field(default_factory=list)
 
 
-# What was built for a model, with the variables it had then: a model may grow.
-_BUILT: WeakKeyDictionary[Model, tuple[tuple[Variable, ...], list[Factor]]] = WeakKeyDictionary()
+@dataclass
+class _Terms:
+    """The log-densities of a model, and the factors that were built of them so far.
+
+    It holds no reference to the model, whose life it must not prolong.
+    """
+
+    key: tuple[Any, ...]
+    terms: tuple[Variable, ...]
+    kinds: list[str]
+    logps: list[TensorVariable]
+    continuous: list[Variable]
+    checked: bool
+    inputs: dict[Variable, np.ndarray]
+    labels: dict[Variable, str]
+    observed: dict[Variable, Variable]
+    built: dict[int, Factor] = field(default_factory=dict)
+
+
+# What is known of a model, with the variables it had then: a model may grow.
+_KNOWN: WeakKeyDictionary[Model, _Terms] = WeakKeyDictionary()
 
 
 def factors_of(model: Model) -> Iterator[Factor]:
@@ -56,46 +76,57 @@ def factors_of(model: Model) -> Iterator[Factor]:
     Values are no part of them: data may change in between.
     """
     terms = (*model.free_RVs, *model.observed_RVs, *model.potentials)
-    key = (*terms, *model.value_vars, *model.rvs_to_values.values())
-    known, factors = _BUILT.get(model, ((), []))
-    if factors and len(known) == len(key) and all(a is b for a, b in zip(known, key, strict=True)):
-        yield from factors
-        return
-    factors = []
-    # where a variable was made is of no interest here, and takes a quarter of the time
-    with pytensor.config.change_flags(traceback__limit=0, traceback__compile_limit=0):
-        for factor in _built(model, terms):
-            factors.append(factor)
-            yield factor
-    _BUILT[model] = (key, factors)
+    key = (*terms, *model.value_vars, *model.rvs_to_values.values(), model.check_bounds)
+    known = _KNOWN.get(model)
+    if known is None or not (
+        len(known.key) == len(key) and all(a is b for a, b in zip(known.key, key, strict=True))
+    ):
+        # where a variable was made is of no interest here, and takes a quarter of the time
+        with _without_traces():
+            known = _KNOWN[model] = _terms(model, key, terms)
+    for position in range(len(terms)):
+        if position not in known.built:
+            with _without_traces():
+                known.built[position] = _factor(known, position)
+        yield known.built[position]
 
 
-def _built(model: Model, terms: tuple[Variable, ...]) -> Iterator[Factor]:
+def _without_traces():
+    return pytensor.config.change_flags(traceback__limit=0, traceback__compile_limit=0)
+
+
+def _terms(model: Model, key: tuple[Any, ...], terms: tuple[Variable, ...]) -> _Terms:
     logps = model.logp(vars=terms, sum=False)
     logps = [pt.as_tensor(logp, allow_xtensor_conversion=True) for logp in logps]
     arrays, labels = _user_arrays(model, logps)
     if arrays:
         logps = graph_replace(logps, list(arrays.items()), strict=False)
-    inputs = {variable: cast(Constant, x).data for x, variable in arrays.items()}
-    observed = {rv: model.rvs_to_values[rv] for rv in model.observed_RVs}
-    for term, logp in zip(terms, logps, strict=True):
-        value = observed.get(term)
-        yield _factor(
-            model,
-            term,
-            logp,
-            inputs,
-            labels,
-            value if value is None else arrays.get(value, value),
-        )
+    values = {rv: model.rvs_to_values[rv] for rv in model.observed_RVs}
+    kinds = [
+        *("free" for _ in model.free_RVs),
+        *("observed" for _ in model.observed_RVs),
+        *("potential" for _ in model.potentials),
+    ]
+    return _Terms(
+        key=key,
+        terms=terms,
+        kinds=kinds,
+        logps=logps,
+        continuous=list(model.continuous_value_vars),
+        checked=model.check_bounds,
+        inputs={variable: cast(Constant, x).data for x, variable in arrays.items()},
+        labels=labels,
+        observed={rv: arrays.get(value, value) for rv, value in values.items()},
+    )
 
 
-def _factor(model, term, logp, inputs, labels, observed) -> Factor:
-    total = rewrite_pregrad(logp.sum())
+def _factor(known: _Terms, position: int) -> Factor:
+    term = known.terms[position]
+    total = rewrite_pregrad(known.logps[position].sum())
     outputs: dict[tuple[Quantity, str | None], Variable] = {("logp", None): total}
     notes = []
     reachable = set(ancestors([total]))
-    for value in model.continuous_value_vars:
+    for value in known.continuous:
         if value not in reachable:
             continue
         try:
@@ -109,25 +140,18 @@ def _factor(model, term, logp, inputs, labels, observed) -> Factor:
         )
     fgraph = FunctionGraph(outputs=list(outputs.values()), clone=True, copy_inputs=False)
     inline_inner_graphs(fgraph)
-    if not model.check_bounds:
+    if not known.checked:
         remove_checks(fgraph)
     rewriter().rewrite(fgraph)
-    kind = (
-        "free"
-        if term in model.free_RVs
-        else "observed"
-        if term in model.observed_RVs
-        else "potential"
-    )
     return Factor(
-        name=term.name,
+        name=str(term.name),
         rv=term,
-        kind=kind,
+        kind=known.kinds[position],
         fgraph=fgraph,
         outputs=dict(zip(outputs, fgraph.outputs, strict=True)),
-        inputs=inputs,
-        labels=labels,
-        observed=observed,
+        inputs=known.inputs,
+        labels=known.labels,
+        observed=known.observed.get(term),
         notes=notes,
     )
 

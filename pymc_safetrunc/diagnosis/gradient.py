@@ -106,26 +106,26 @@ def central_difference(
     step = 0.1 * max(abs(start[position]), 1.0)
     tableau = np.full((size, size), np.nan)
     best, best_error = np.nan, np.inf
-    largest = 0.0
-    for column in range(size):
-        above, below = start.copy(), start.copy()
-        above[position] += step
-        below[position] -= step
-        width = above[position] - below[position]  # what the rounded arguments differ by
-        high, low = function(above), function(below)
-        tableau[0, column] = (high - low) / width
-        noise = ROUNDINGS * np.finfo("float64").eps * max(abs(high), abs(low)) / width
-        factor = shrink**2
-        for row in range(1, column + 1):
-            left, upper = tableau[row - 1, column - 1], tableau[row - 1, column]
-            tableau[row, column] = (upper * factor - left) / (factor - 1)
-            factor *= shrink**2
-            value = tableau[row, column]
-            error = max(abs(value - upper), abs(value - left), noise)
-            if error <= best_error:
-                best, best_error = value, error
-        largest = max(largest, noise)
-        step /= shrink
+    # beyond the edge of the support the density is 0 and its logarithm -inf
+    with np.errstate(invalid="ignore", over="ignore"):
+        for column in range(size):
+            above, below = start.copy(), start.copy()
+            above[position] += step
+            below[position] -= step
+            width = above[position] - below[position]  # what the rounded arguments differ by
+            high, low = function(above), function(below)
+            tableau[0, column] = (high - low) / width
+            noise = ROUNDINGS * np.finfo("float64").eps * max(abs(high), abs(low)) / width
+            factor = shrink**2
+            for row in range(1, column + 1):
+                left, upper = tableau[row - 1, column - 1], tableau[row - 1, column]
+                tableau[row, column] = (upper * factor - left) / (factor - 1)
+                factor *= shrink**2
+                value = tableau[row, column]
+                error = max(abs(value - upper), abs(value - left), noise)
+                if error <= best_error:
+                    best, best_error = value, error
+            step /= shrink
     return float(best), float(best_error) if np.isfinite(best_error) else float("nan")
 
 

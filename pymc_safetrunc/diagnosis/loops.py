@@ -6,6 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -39,7 +40,17 @@ class LoopOrigin:
 
 def run_scan(node: Apply, arguments: list[Any], deadline: float = math.inf) -> list[Any]:
     """Run a Scan with its inner graph in Python; nothing is compiled."""
-    return _Loop(node, deadline).run(arguments)
+    return _Loop(node).run(arguments, deadline)
+
+
+# When the loop that runs has to end. The link of a loop within a loop is kept from one run to
+# another, and cannot hold it.
+_DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
+
+
+def _check_time(**_: Any) -> None:
+    if time.monotonic() > _DEADLINE.get():
+        raise OutOfTime
 
 
 class _Loop:
@@ -48,12 +59,10 @@ class _Loop:
     def __init__(
         self,
         node: Apply,
-        deadline: float = math.inf,
         watch: Callable[[Apply, dict[Variable, list]], None] | None = None,
     ):
         def after_each(node, thunk, storage_map, compute_map):
-            if time.monotonic() > deadline:
-                raise OutOfTime
+            _check_time()
             if watch is not None:
                 watch(node, storage_map)
 
@@ -67,10 +76,14 @@ class _Loop:
             self.op._fn = self.op.compile_fn(link_only_mode(linker))
         self.inner = self.op._fn.maker.fgraph
 
-    def run(self, arguments: list[Any]) -> list[Any]:
+    def run(self, arguments: list[Any], deadline: float) -> list[Any]:
         storage: list[list[Any]] = [[None] for _ in self.node.outputs]
-        with np.errstate(all="ignore"), without_compiler():
-            self.op.perform(self.node, list(arguments), storage)
+        token = _DEADLINE.set(deadline)
+        try:
+            with np.errstate(all="ignore"), without_compiler():
+                self.op.perform(self.node, list(arguments), storage)
+        finally:
+            _DEADLINE.reset(token)
         return [cell[0] for cell in storage]
 
     def labels(self, namer: Namer) -> dict[Variable, str]:
@@ -105,10 +118,12 @@ class _PythonScan(Scan):
     """A loop within a loop: it is linked by PyTensor, and must not be linked to C."""
 
     def link_mode(self, impl):
-        return link_only_mode(VMLinker(use_cloop=False, c_thunks=False))
+        return link_only_mode(VMLinker(use_cloop=False, c_thunks=False, callback=_check_time))
 
 
-def first_inside(node: Apply, arguments: list[Any], namer: Namer) -> LoopOrigin | None:
+def first_inside(
+    node: Apply, arguments: list[Any], namer: Namer, deadline: float
+) -> LoopOrigin | None:
     """Origin of the first non-finite value that an iteration of a loop hands on."""
     from pymc_safetrunc.diagnosis.walk import Walk
 
@@ -123,9 +138,9 @@ def first_inside(node: Apply, arguments: list[Any], namer: Namer) -> LoopOrigin 
             value = storage_map[out][0]
             if out not in handed_on or value is None or (index := first_bad(value)) is None:
                 continue
-            path, end, _ = Walk(cast("Evaluation", _Stored(storage_map)), inner_namer).back(
-                out, index
-            )
+            path, end, _ = Walk(
+                cast("Evaluation", _Stored(storage_map, deadline)), inner_namer
+            ).back(out, index)
             path = [step for step in path if not step.moved]
             if not path:
                 continue
@@ -139,15 +154,16 @@ def first_inside(node: Apply, arguments: list[Any], namer: Namer) -> LoopOrigin 
     loop = _Loop(node, watch=watch)
     handed_on = set(loop.inner.outputs)
     inner_namer = type(namer)({**namer.labels, **loop.labels(namer)})
-    loop.run(arguments)
+    loop.run(arguments, deadline)
     return found[0] if found else None
 
 
 class _Stored:
     """Values of a running loop, as `Evaluation` gives them."""
 
-    def __init__(self, storage_map: dict):
+    def __init__(self, storage_map: dict, deadline: float):
         self.storage_map = storage_map
+        self.deadline = deadline
 
     def value(self, variable: Variable) -> Any:
         return variable.data if isinstance(variable, Constant) else self.storage_map[variable][0]

@@ -130,11 +130,19 @@ def _increment_from(node, index, arguments):
     if node.op.set_instead_of_inc:
         number = landed(numbers)
         return _locate(number, {1: 1}, [base, part]) if number else (0, index)
-    # several entries may be added to one place: number them one after the other, bad ones only
-    for flat in np.flatnonzero(~np.isfinite(part)):
-        probe = np.zeros(part.size)
-        probe[flat] = 1
-        (result,) = evaluate_node(node, [np.zeros(base.shape), probe.reshape(part.shape), *indices])
-        if result[index]:
-            return 1, tuple(int(i) for i in np.unravel_index(flat, part.shape))
-    return None
+    # several entries may be added to one place: of the bad ones, halve those among which it lies
+    bad = np.flatnonzero(~np.isfinite(part))
+    if not len(bad) or not _reaches(node, base, part, indices, bad, index):
+        return None
+    while len(bad) > 1:
+        half = bad[: len(bad) // 2]
+        bad = half if _reaches(node, base, part, indices, half, index) else bad[len(half) :]
+    return 1, tuple(int(i) for i in np.unravel_index(bad[0], part.shape))
+
+
+def _reaches(node, base, part, indices, entries, index) -> bool:
+    """Whether one of some entries of what is added lands at an index."""
+    probe = np.zeros(part.size)
+    probe[entries] = 1
+    (result,) = evaluate_node(node, [np.zeros(base.shape), probe.reshape(part.shape), *indices])
+    return bool(result[index])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ __all__ = ["Index", "first_bad", "is_bad"]
 Index = tuple[int, ...]
 
 
-def first_bad(value: Any, nan_first: bool = True) -> Index | None:
+def first_bad(value: Any) -> Index | None:
     """Index of the first NaN, or else of the first infinity; None when all is finite."""
     array = np.asarray(value)
     if array.dtype.kind not in "fc":
         return None
-    tests: list[Callable] = [np.isnan, np.isinf] if nan_first else [np.isinf, np.isnan]
-    for test in tests:
+    for test in (np.isnan, np.isinf):
         mask = test(array)
         if mask.any():
             return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), array.shape))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import ancestors
 from pytensor.scalar import ScalarOp
 from pytensor.scan.op import Scan
 from pytensor.tensor.elemwise import CAReduce, Elemwise
@@ -27,11 +28,13 @@ __all__ = ["Origin", "trace"]
 class Origin:
     """Where a non-finite value comes from.
 
-    `masked` says that a Switch had put a 0 in its way, with which it made a NaN.
+    `leaf` is the variable or constant that held it, where one did; `masked` says that a Switch
+    had put a 0 in its way, with which it made a NaN.
     """
 
     step: Step | None
     end: End
+    leaf: Variable | None = None
     source: str | None = None
     source_index: Index | None = None
     source_value: Any = None
@@ -47,12 +50,12 @@ def trace(
     evaluation: Evaluation,
     output: Variable,
     namer: Namer,
-    observed: tuple[int, ...] | None = None,
+    observed: Variable | None = None,
 ) -> Origin:
     """Origin of the first non-finite element of an output.
 
-    With the shape of the observed values the index is that of the observation, where the walk
-    came by one.
+    With the variable that holds the observed values the index is that of the observation, where
+    the walk came by one, and None where it did not.
     """
     index = first_bad(evaluation.value(output))
     assert index is not None
@@ -75,7 +78,7 @@ def _origin(
     end: End,
     leaf: Leaf | None,
     evaluation: Evaluation,
-    observed: tuple[int, ...] | None,
+    observed: Variable | None,
 ) -> Origin:
     steps = [step for step in path if not step.moved]
     step = steps[-1] if steps else None
@@ -86,6 +89,7 @@ def _origin(
     if leaf is not None:
         origin = replace(
             origin,
+            leaf=leaf.variable,
             source=leaf.name,
             source_index=leaf.index,
             source_value=leaf.value,
@@ -99,11 +103,9 @@ def _index(
     path: list[Step],
     step: Step | None,
     evaluation: Evaluation,
-    observed: tuple[int, ...] | None,
+    observed: Variable | None,
 ) -> Index | None:
-    """Index of the observation, or else of the origin's element.
-
-    For a scalar operation that is the entry it went into.
+    """Index of the observation; without observed values that of the origin's element.
 
     A scalar that spoils every entry of what it goes into has no index.
     """
@@ -112,10 +114,8 @@ def _index(
     if not isinstance(step.node.op, ScalarOp | Elemwise | CAReduce | Dot | Scan):
         return None  # a matrix operation spoils what it likes
     start = next(i for i, s in enumerate(path) if s is step)
-    if observed and np.prod(observed) > 1 and np.prod(step.shape) > 1:
-        for candidate in reversed(path[: start + 1]):
-            if candidate.shape == observed:
-                return candidate.index
+    if observed is not None:
+        return _observation(path[: start + 1], evaluation, observed)
     if isinstance(step.node.op, Dot):  # a vector may have been given a second axis
         entry = tuple(i for i, n in zip(step.index, step.shape, strict=True) if n > 1)
         return entry or None
@@ -123,6 +123,30 @@ def _index(
         return step.index
     for candidate in reversed(path[:start]):
         if candidate.index and np.prod(candidate.shape) > 1 and candidate.tensor is not None:
-            entries = np.asarray(evaluation.value(candidate.tensor))
-            return candidate.index if np.isfinite(entries).any() else None
+            return _unless_all(candidate, evaluation)
     return None
+
+
+def _observation(path: list[Step], evaluation: Evaluation, observed: Variable) -> Index | None:
+    """Index of the deepest element on the path that one observation takes part in."""
+    shape = np.shape(evaluation.value(observed))
+    if np.prod(shape) <= 1:
+        return None
+    mixed = False
+    for step in reversed(path):
+        # an array of the same shape may be a parameter's, whose entries are no observations
+        if step.shape == shape and step.tensor is not None and _hangs_on(step.tensor, observed):
+            one = np.prod(path[-1].shape) > 1 and not mixed
+            return step.index if one else _unless_all(step, evaluation)
+        mixed = mixed or isinstance(step.node.op, CAReduce | Dot)
+    return None
+
+
+def _hangs_on(variable: Variable, observed: Variable) -> bool:
+    return any(x is observed for x in ancestors([variable]))
+
+
+def _unless_all(step: Step, evaluation: Evaluation) -> Index | None:
+    assert step.tensor is not None
+    entries = np.asarray(evaluation.value(step.tensor))
+    return step.index if np.isfinite(entries).any() else None

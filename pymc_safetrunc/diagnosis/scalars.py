@@ -51,7 +51,21 @@ def scalar_program(node: Apply) -> ScalarProgram:
 
 @lru_cache(maxsize=512)
 def _composite_program(scalar_op: Composite) -> ScalarProgram:
-    return ScalarProgram(scalar_op.fgraph.inputs, scalar_op.fgraph.outputs)
+    inputs = list(scalar_op.fgraph.inputs)
+    return ScalarProgram(inputs, _unfolded(scalar_op, inputs))
+
+
+def _unfolded(scalar_op: Composite, inputs: Sequence[Variable]) -> list[Variable]:
+    """Outputs of a Composite for inputs; a Composite inside it (a power, say) is unfolded too."""
+    made: dict[Variable, Variable] = dict(zip(scalar_op.fgraph.inputs, inputs, strict=True))
+    for node in scalar_op.fgraph.toposort():
+        operands = [made.get(variable, variable) for variable in node.inputs]
+        if isinstance(node.op, Composite):
+            results = _unfolded(node.op, operands)
+        else:
+            results = Apply(node.op, operands, [out.type() for out in node.outputs]).outputs
+        made.update(zip(node.outputs, results, strict=True))
+    return [made[variable] for variable in scalar_op.fgraph.outputs]
 
 
 @lru_cache(maxsize=512)
@@ -68,10 +82,6 @@ def _apply(node: Apply, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     out_dtypes = [variable.type.dtype for variable in node.outputs]
     if isinstance(op, Cast):
         return [np.asarray(operands[0]).astype(out_dtypes[0])]
-    if isinstance(op, Composite):
-        program = _composite_program(op)
-        values = program.evaluate(operands)
-        return [values[variable] for variable in program.outputs]
     ufunc = _numpy_function(op)
     if ufunc is not None:
         # integers would be computed in a narrow float (log of an int8 in float16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,20 @@ class Step:
     def operation(self) -> str:
         """Class name of the Op."""
         return _operation_name(self.op)
+
+    def tensors(self, operands: Sequence[Variable] | None = None) -> list[Variable]:
+        """Tensors that the operands, or some of them, are made of."""
+        pending = list(self.node.inputs if operands is None else operands)
+        if self.inside is None:
+            return pending
+        found = []
+        while pending:
+            scalar = pending.pop()
+            if scalar in self.inside.scope:
+                found.append(self.inside.scope[scalar])
+            elif scalar.owner is not None:
+                pending += scalar.owner.inputs
+        return found
 
     def made_nan_from_infinity(self) -> bool:
         """Whether the operation turned an infinite operand into a NaN."""

@@ -94,7 +94,9 @@ class Walk:
                 chosen = 1 + node.outputs.index(variable) + (0 if arguments[0] else half)
                 variable = node.inputs[chosen]
                 continue
-            if isinstance(node.op, Scan) and (found := first_inside(node, arguments, self.namer)):
+            if isinstance(node.op, Scan) and (
+                found := first_inside(node, arguments, self.namer, self.evaluation.deadline)
+            ):
                 path.append(found.step)
                 if found.argument is None:
                     return path, "operation", None

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
-from pymc_safetrunc.findings import Diagnosis, Finding
-from pymc_safetrunc.report.text import facts, headline, printable, where
+from pymc_safetrunc.findings import Diagnosis, Finding, WatchdogReport
+from pymc_safetrunc.report.text import (
+    POINT_TITLE,
+    cause,
+    facts,
+    headline,
+    kept,
+    point_values,
+    printable,
+    stopped,
+    where,
+)
 
-__all__ = ["diagnosis_html", "finding_html", "safe"]
+__all__ = ["diagnosis_html", "finding_html", "safe", "watchdog_html"]
 
 # Colours that keep a contrast of at least 4.5 on white and on a notebook's dark background
 # are scarce: the marks carry their own background, text inherits the notebook's colour.
@@ -56,10 +67,19 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
     )
 
 
-def _finding(finding: Finding, unfolded: bool = True) -> str:
-    rows = "".join(
-        f"<dt>{label}</dt><dd><code>{safe(value)}</code></dd>" for label, value in facts(finding)
+def watchdog_html(report: WatchdogReport) -> str:
+    """HTML fragment of why sampling ended."""
+    found = "" if report.diagnosis is None else diagnosis_html(report.diagnosis)
+    rest = "".join(f"<p>{safe(line)}</p>" for line in (*report.advice, *kept(report)))
+    values = _pairs(point_values(report))
+    at = f"<p>{POINT_TITLE}</p>{values}" if values else ""
+    return (
+        f'{STYLE}<div class="pst"><p><strong>{safe(stopped(report))}</strong></p>'
+        f"<p>{safe(cause(report))}</p>{at}{found}{rest}</div>"
     )
+
+
+def _finding(finding: Finding, unfolded: bool = True) -> str:
     remedy = ""
     if finding.remedy:
         remedy = (
@@ -71,15 +91,17 @@ def _finding(finding: Finding, unfolded: bool = True) -> str:
         f'<p><span class="pst-mark">{safe(finding.severity)}</span>'
         f"<strong>{safe(where(finding))}</strong> "
         f'<span class="pst-rule">{safe(finding.rule)}</span></p>'
-        f"<p>{safe(finding.message)}</p><dl>{rows}</dl>{remedy}</div>"
+        f"<p>{safe(finding.message)}</p>{_pairs(facts(finding))}{remedy}</div>"
     )
 
 
 def _point(diagnosis: Diagnosis) -> str:
-    if not diagnosis.point:
-        return ""
+    values = _pairs(diagnosis.point.items())
+    return f"<details><summary>The point</summary>{values}</details>" if values else ""
+
+
+def _pairs(pairs: Iterable[tuple[str, object]]) -> str:
     rows = "".join(
-        f"<dt>{safe(name)}</dt><dd><code>{safe(value)}</code></dd>"
-        for name, value in diagnosis.point.items()
+        f"<dt>{safe(name)}</dt><dd><code>{safe(value)}</code></dd>" for name, value in pairs
     )
-    return f"<details><summary>The point</summary><dl>{rows}</dl></details>"
+    return f"<dl>{rows}</dl>" if rows else ""

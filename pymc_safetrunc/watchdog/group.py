@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 from xarray import Dataset, DataTree
@@ -13,7 +14,14 @@ from pymc_safetrunc.findings import WatchdogReport
 from pymc_safetrunc.watchdog.counter import ChainCounter
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
 
-__all__ = ["GROUP", "SCHEMA_VERSION", "add_group"]
+__all__ = [
+    "GROUP",
+    "SCHEMA_VERSION",
+    "add_group",
+    "divergent_draws",
+    "library_versions",
+    "read_group",
+]
 
 GROUP = "watchdog"
 SCHEMA_VERSION = 1
@@ -78,10 +86,51 @@ def add_group(
             "report": json.dumps(None if report is None else report.to_dict()),
             "aborted": int(report is not None),
             "sampler": sampler,
-            "versions": json.dumps(_versions()),
+            "versions": json.dumps(library_versions()),
         },
     )
     tree[GROUP] = DataTree(dataset)
+
+
+def read_group(idata: Any, caller: str) -> Dataset:
+    """Return the group of a result, for a function that a user calls.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none; the message says what to write instead.
+    """
+    if not isinstance(idata, DataTree):
+        instead = (
+            "plot its .idata"
+            if hasattr(idata, "idata")
+            else "give the DataTree that pymc_safetrunc.sample returned"
+        )
+        raise TypeError(f"{caller}: {type(idata).__name__} is no DataTree; {instead}.")
+    if GROUP not in idata.children:
+        there = ", ".join(map(str, idata.children)) or "none"
+        raise ValueError(
+            f"{caller}: this DataTree has no group {GROUP!r} (its groups: {there}). "
+            "pymc_safetrunc.sample adds it; it takes every argument of pm.sample."
+        )
+    group = idata[GROUP].to_dataset()
+    given = int(group.attrs.get("schema_version", 0))
+    if given != SCHEMA_VERSION:
+        raise ValueError(
+            f"{caller}: the group {GROUP!r} has schema version {given}, this version of "
+            f"pymc-safetrunc reads version {SCHEMA_VERSION}: install the one that wrote it."
+        )
+    return group
+
+
+def divergent_draws(group: Dataset) -> np.ndarray:
+    """Count the divergent transitions of each chain after tuning; those before prove nothing."""
+    tune = group["transitions_tune"].values[:, None]
+    start = group["run_start"].values
+    ends = np.minimum(start + group["run_length"].values, tune)
+    # runs are kept from the first on: where some are missing, they are late ones
+    while_tuning = np.where(group["run_length"].values > 0, np.maximum(ends - start, 0), 0)
+    return group["divergent"].values - while_tuning.sum(axis=1)
 
 
 def _verdict(chain: int, counter: ChainCounter, report: WatchdogReport | None) -> str:
@@ -94,7 +143,8 @@ def _verdict(chain: int, counter: ChainCounter, report: WatchdogReport | None) -
     return "good" if counter.divergent == 0 else "finished with bad transitions"
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Return the versions of what samples here, those that are installed."""
     found = {}
     for name in _LIBRARIES:
         try:

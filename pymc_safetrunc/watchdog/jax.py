@@ -6,6 +6,7 @@ known at the start: at a point without a finite gradient every transition fails,
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
 from pymc_safetrunc.watchdog.initial_points import more_points
 from pymc_safetrunc.watchdog.nearby import bad_point_nearby, unconstrained
+from pymc_safetrunc.watchdog.preflight import warn_before
 from pymc_safetrunc.watchdog.reporting import Stop, build_report
 from pymc_safetrunc.watchdog.request import Request
 
@@ -40,8 +42,11 @@ def run(request: Request, arguments: dict[str, Any]) -> DataTree:
         If a chain has no usable starting point, or its draws reach a limit of the policy.
     """
     sampler = str(request.nuts_sampler)
+    started = time.monotonic()
     density = _upstream.jax_density(request.model)
-    points = _starting_points(request, density, sampler)
+    own, points = _starting_points(request, density, sampler)
+    start = {value.name: own[0][value.name] for value in request.model.value_vars}
+    warn_before(request, _by_variable(density, start), start, time.monotonic() - started)
     if points is not None:
         nuts = {**request.step_kwargs.get("nuts", {}), "jitter": False}
         arguments = {**arguments, "initvals": points, "nuts": nuts}
@@ -62,8 +67,21 @@ def run(request: Request, arguments: dict[str, Any]) -> DataTree:
     return tree
 
 
-def _starting_points(request: Request, density, sampler: str) -> list[dict] | None:
-    """Return usable points where the sampler's own are not; None where they are."""
+def _by_variable(density, start):
+    """Give the density with its gradient taken apart."""
+    flat = DictToArrayBijection.map(start).point_map_info
+
+    def apart(point):
+        logp, gradient = density(point)
+        return logp, DictToArrayBijection.rmap(RaveledVars(gradient, flat))
+
+    return apart
+
+
+def _starting_points(
+    request: Request, density, sampler: str
+) -> tuple[list[dict], list[dict] | None]:
+    """Return usable points, and once more if the sampler has to be given them (else None)."""
     own = _upstream.jax_starts(
         request.model,
         request.chains,
@@ -93,7 +111,7 @@ def _starting_points(request: Request, density, sampler: str) -> list[dict] | No
                 build_report(stop, chain=chain, model=request.model, sampler=sampler)
             )
         points.append(point)
-    return points if changed else None
+    return points, points if changed else None
 
 
 def _fault(density, point) -> Cause | None:

@@ -36,6 +36,7 @@ from pymc_safetrunc.watchdog.nutpie_trace import (
     first_limit,
     real_lengths,
 )
+from pymc_safetrunc.watchdog.preflight import flat_density, warn_before
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
 from pymc_safetrunc.watchdog.request import Request
 
@@ -80,15 +81,19 @@ def _run(request: Request) -> DataTree:
             stacklevel=5,
         )
     nuts_kwargs, compile_kwargs = _settings(request)
+    compile_started = time.monotonic()
     compiled = nutpie.compile_pymc_model(
         request.model, var_names=request.var_names, **compile_kwargs
     )
+    compiling = time.monotonic() - compile_started
     density = _upstream.nutpie_density(compiled)
     try:
         good = _usable_start(request, compiled, density)
     except ChainStopped as unusable:
         report = build_report(unusable.stop, chain=None, model=request.model, sampler="nutpie")
         raise SamplingAborted(report) from None
+    start = _upstream.as_point(request.model, good)
+    warn_before(request, flat_density(density, start), start, compiling)
     starts = _Starts(compiled, density, good, request.policy.max_init_attempts)
     compiled = _upstream.nutpie_with_starts(compiled, starts)
     # nuts-rs asserts `early_end < num_tune`, which panics without tuning

@@ -21,6 +21,7 @@ from pymc_safetrunc.watchdog.counter import Cause, ChainCounter
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
 from pymc_safetrunc.watchdog.initial_points import points_and_step
+from pymc_safetrunc.watchdog.preflight import step_density, warn_before
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
 from pymc_safetrunc.watchdog.request import Request
 from pymc_safetrunc.watchdog.step import MarkedStats, unwatch, watch_for_driver
@@ -79,12 +80,14 @@ def run(request: Request):
     SamplingAborted
         If a chain was stopped.
     """
+    started = time.monotonic()
     try:
         points, step = points_and_step(request)
     except ChainStopped as unusable:
         raise SamplingAborted(
             build_report(unusable.stop, chain=unusable.chain, model=request.model)
         ) from unusable.original
+    warn_before(request, step_density(step), points[0], time.monotonic() - started)
     tune = _upstream.get_default_tune_steps(step, request.tune)
     traces = _make_traces(request, step, points, tune)
     observer = _Observer(request, tune)

@@ -30,6 +30,14 @@ def root_of_the_square_of_zero():
 
 
 @healthy
+def root_of_a_power_of_zero():
+    w = pm.Normal("w", initval=0.0)
+    # PyMC differentiates w**2 before it becomes sqr(w): the compiled gradient is w / |w|, a NaN at
+    # this one value. That is worth a warning, and no error.
+    pm.Potential("p", -pt.sqrt(w**2))
+
+
+@healthy
 def log_of_an_exponential_that_would_overflow():
     w = pm.Normal("w", initval=800.0)
     pm.Potential("p", -pt.log(pt.exp(w)))

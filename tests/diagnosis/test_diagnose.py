@@ -13,15 +13,26 @@ import pytensor.tensor as pt
 import pytest
 from pymc.pytensorf import compile, rewrite_pregrad
 from pytensor.compile.mode import Mode
+from pytensor.graph.fg import FunctionGraph
 from pytensor.link.vm import VMLinker
+from pytensor.scan.op import Scan
 
 import pymc_safetrunc as pst
-from pymc_safetrunc.diagnosis import diagnose, examination
+from pymc_safetrunc.diagnosis import (
+    diagnose,
+    examination,
+    factors,
+    loops,
+    movement,
+    provenance,
+)
+from pymc_safetrunc.diagnosis.errors import OutOfTime
+from pymc_safetrunc.diagnosis.evaluation import Evaluation
+from pymc_safetrunc.diagnosis.expression import Namer
 from pymc_safetrunc.findings import Diagnosis, Finding
 from tests.diagnosis.healthy import HEALTHY
 from tests.diagnosis.sick import SICK
 
-SICK_IDS = [case.name for case in SICK]
 # PyTensor's own interpreter with every rewrite of a compiled function, and no C compiler
 PYTHON = Mode(VMLinker(use_cloop=False, c_thunks=False), "fast_run")
 
@@ -32,7 +43,12 @@ def built(build):
     return model
 
 
-@pytest.mark.parametrize("case", SICK, ids=SICK_IDS)
+def sick_model(name):
+    (case,) = (case for case in SICK if case.name == name)
+    return built(case.build)
+
+
+@pytest.mark.parametrize("case", SICK, ids=[case.name for case in SICK])
 def test_sick_model_is_blamed_on_the_right_operation(case):
     diagnosis = diagnose(model=built(case.build))
     (finding,) = (
@@ -52,9 +68,10 @@ def test_sick_model_is_blamed_on_the_right_operation(case):
 # PyMC's own initial point of an LKJ prior links C code, and warns where there is no BLAS
 @pytest.mark.filterwarnings("ignore:PyTensor could not link to a BLAS:UserWarning")
 @pytest.mark.parametrize("build", HEALTHY, ids=[build.__name__ for build in HEALTHY])
-def test_healthy_model_has_no_finding(build):
+def test_healthy_model_is_ok(build):
     diagnosis = diagnose(model=built(build))
-    assert diagnosis.findings == ()
+    warnings = [(f.rule, f.severity) for f in diagnosis.findings]
+    assert warnings == [("kink", "warning")] * (build.__name__ == "root_of_a_power_of_zero")
     assert diagnosis.ok
     assert diagnosis.notes == ()
 
@@ -96,16 +113,20 @@ def test_verdict_is_that_of_the_compiled_function(build):
 @pytest.mark.parametrize("mode", ["NUMBA", "CVM", "FAST_COMPILE"])
 def test_the_same_under_every_linker(mode):
     linker = Mode("cvm", "fast_run") if mode == "CVM" else mode
-    for case in [*SICK[:2], SICK[SICK_IDS.index("recurrence_that_leaves_its_domain")]]:
-        plain = diagnose(model=built(case.build))
+    for name in (
+        "infinite_bound_as_data",
+        "log_of_a_negative",
+        "recurrence_that_leaves_its_domain",
+    ):
+        plain = diagnose(model=sick_model(name))
         with pytensor.config.change_flags(mode=linker):
-            other = diagnose(model=built(case.build))
+            other = diagnose(model=sick_model(name))
         assert other.findings == plain.findings
 
 
 @pytest.mark.parametrize("name", ["infinite_bound_as_data", "fractional_power_at_zero"])
 def test_verdict_is_that_of_the_default_backend(name):
-    model = built(SICK[SICK_IDS.index(name)].build)
+    model = sick_model(name)
     found = {(f.quantity, f.factor, f.variable) for f in diagnose(model=model).findings}
     assert found == not_finite(model, None)
 
@@ -207,12 +228,12 @@ def test_dropped_arrays_are_computed_again(monkeypatch):
     """A budget of nothing changes no verdict."""
     from pymc_safetrunc.diagnosis import evaluation
 
-    case = SICK[SICK_IDS.index("poisson_with_an_unscaled_covariate")]
-    expected = diagnose(model=built(case.build)).findings
+    name = "poisson_with_an_unscaled_covariate"
+    expected = diagnose(model=sick_model(name)).findings
     monkeypatch.setattr(evaluation, "SMALL", 0)
     monkeypatch.setattr(examination, "SMALLEST_BUDGET", 0)
     monkeypatch.setattr(examination, "model_data_bytes", lambda *_: 0)
-    assert diagnose(model=built(case.build)).findings == expected
+    assert diagnose(model=sick_model(name)).findings == expected
 
 
 def test_stops_early_and_says_so(monkeypatch):
@@ -226,6 +247,152 @@ def test_stops_early_and_says_so(monkeypatch):
     assert not diagnosis.ok
     assert "a, b" in diagnosis.notes[0]
     assert "stopped early" in str(diagnosis)
+
+
+def test_what_was_found_is_kept_when_time_runs_out(monkeypatch):
+    traced = []
+
+    def trace(*arguments):
+        traced.append(arguments)
+        if len(traced) > 1:
+            raise OutOfTime
+        return provenance.trace(*arguments)
+
+    monkeypatch.setattr(examination, "trace", trace)
+    with pm.Model() as model:
+        x = pm.Normal("x", initval=0.0)
+        pm.Potential("p", pt.log(pt.abs(x)))  # a log-density, and then a gradient
+    diagnosis = diagnose(model=model)
+    assert [(f.factor, f.quantity) for f in diagnosis.findings] == [("p", "logp")]
+    assert not diagnosis.complete
+    assert diagnosis.factors == ("x",)
+    assert "not examined in full: p" in diagnosis.notes[0]
+
+
+def scan_node(step, n_steps):
+    x0 = pt.dscalar("x0")
+    xs = pytensor.scan(step, outputs_info=[x0], n_steps=n_steps, return_updates=False)
+    fgraph = FunctionGraph([x0], [xs[-1]], clone=False)
+    (node,) = (node for node in fgraph.toposort() if isinstance(node.op, Scan))
+    return node, Evaluation(fgraph, {x0: np.asarray(1.0)}, 1 << 20, np.inf)
+
+
+def test_looking_into_a_loop_ends_when_time_runs_out():
+    node, evaluation = scan_node(lambda x: pt.exp(x), 10)
+    arguments = [evaluation.value(x) for x in node.inputs]
+    found = loops.first_inside(node, arguments, Namer(), np.inf)
+    assert found.step.operation == "Exp"
+    with pytest.raises(OutOfTime):
+        loops.first_inside(node, arguments, Namer(), time.monotonic() - 1)
+
+
+def test_a_loop_in_a_loop_ends_when_time_runs_out():
+    def outer(x):
+        inner = pytensor.scan(
+            lambda y: pt.tanh(y) + x, outputs_info=[x], n_steps=1_000_000, return_updates=False
+        )
+        return inner[-1]
+
+    node, evaluation = scan_node(outer, 2)
+    arguments = [evaluation.value(x) for x in node.inputs]
+    started = time.monotonic()
+    with pytest.raises(OutOfTime):
+        loops.run_scan(node, arguments, started + 1)
+    # a million steps in Python take more than ten seconds; linking the loops takes some too
+    assert time.monotonic() - started < 5
+
+
+def test_factors_built_before_a_stop_are_kept(monkeypatch):
+    made = []
+    build = factors._factor
+    monkeypatch.setattr(factors, "_factor", lambda *given: made.append(given) or build(*given))
+    with pm.Model() as model:
+        pm.Normal("a")
+        pm.Normal("b")
+    first = next(factors.factors_of(model))
+    assert [factor.name for factor in factors.factors_of(model)] == ["a", "b"]
+    assert next(factors.factors_of(model)) is first
+    assert len(made) == 2
+
+
+def test_entry_that_was_added_among_many_bad_ones():
+    part = np.ones(1000)
+    part[100:900] = np.nan
+    base, given = pt.dvector(), pt.dvector()
+    target = pt.inc_subtensor(base[pt.as_tensor(np.arange(1000)[::-1].copy())], given)
+    arguments = [np.zeros(1000), part, np.arange(1000)[::-1]]
+    assert movement.moved_from(target.owner, target, (200,), arguments) == (1, (799,))
+    assert movement.moved_from(target.owner, target, (950,), arguments) is None
+
+
+def test_an_overflow_inside_a_composite_is_named():
+    """PyTensor writes k**3 as a Composite inside a Composite."""
+    with pm.Model() as model:
+        k = pm.Normal("k", initval=-1e120)
+        pm.Potential("growth", pt.pow(k, 3))
+    (finding,) = diagnose(model=model).findings
+    assert finding.operation == "Mul"
+    assert finding.expression == "k**2 * k = -inf, where k**2 = 1e+240, k = -1e+120"
+    assert "held_power(k, 3)" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "words"),
+    [
+        (lambda x: pt.log10(pt.abs(x)), 0.0, "safe_log10(abs(x))"),
+        (pt.log2, -1.0, "log2_where_positive(x)"),
+        (lambda x: pt.log(1 - x), 1.0, "safe_log1p(-x)"),
+        (pt.log1p, -3.0, "1 + x is -2"),
+        (pt.log1mexp, 1.0, "1 - exp(x) is -1.71828"),
+        (lambda x: -pt.exp2(x), 2000.0, "exp2 overflows beyond 1023"),
+        (lambda x: -pt.sinh(-x), 800.0, "sinh overflows beyond 710"),
+        (lambda x: pt.log10(pt.exp(x) + pt.exp(2 * x)), -800.0, "np.log(10.0)"),
+    ],
+)
+def test_words_name_the_users_function_and_operand(function, at, words):
+    with pm.Model() as model:
+        x = pm.Cauchy("x", 0, 1, initval=at)
+        pm.Potential("p", function(x))
+    finding = next(f for f in diagnose(model=model).findings if f.quantity == "logp")
+    assert words in finding.message + finding.remedy
+
+
+def test_remedy_of_a_gradient_is_its_own_unless_the_cause_is_the_same():
+    model = sick_model("root_of_zero_beside_a_logarithm_of_zero")
+    density, by_x, by_y = diagnose(model=model).findings
+    assert "safe_log(abs(x))" in density.remedy
+    assert by_x.remedy == density.remedy  # sign(x) / abs(x) is the logarithm's derivative
+    assert "safe_sqrt(sum(y**2))" in by_y.remedy
+
+
+def test_wrong_constant_is_named_with_its_value():
+    with pm.Model() as model:
+        pst.TruncatedNormal("x", 0, -1.5, lower=0, upper=3)
+    findings = diagnose(model=model).findings
+    assert {f.rule for f in findings} == {"invalid-parameter"}
+    assert {f.source for f in findings} == {"sigma"}
+    assert all("sigma is -1.5" in f.message for f in findings)
+    assert findings[0].expression == "0 < sigma < inf = False, where sigma = -1.5"
+
+
+def test_swapped_bounds_of_a_free_variable_come_first():
+    with pm.Model() as model:
+        lo, up = pm.Data("lo", 3.0), pm.Data("up", 2.0)
+        z = pm.Uniform("z", lo, up)
+        pm.Normal("y", z, 1, observed=[1.0])
+    findings = diagnose(model=model).findings
+    assert [f.rule for f in findings if f.factor == "z"] == 2 * ["inverted-bounds"]
+    assert (findings[0].factor, findings[0].source) == ("z", "lo")
+    assert "lower = 3 and upper = 2 (from lo and up)" in findings[0].message
+
+
+@pytest.mark.parametrize("operation", [pt.linalg.cholesky, lambda m: pt.log(pt.linalg.det(m))])
+def test_jitter_of_a_matrix_of_zeros_is_not_zero(operation):
+    with pm.Model() as model:
+        a = pm.Normal("a", initval=0.0)
+        pm.Potential("p", operation(a * np.array([[1.0, 2.0], [2.0, 1.0]])).sum())
+    remedy = diagnose(model=model).findings[0].remedy
+    assert "jitter=1e-08" in remedy
 
 
 def test_op_without_gradient_is_noted():
@@ -271,7 +438,7 @@ def test_wrong_point_is_refused_in_words(point, error, words):
 
 
 def test_the_users_model_is_left_alone():
-    model = built(SICK[0].build)
+    model = sick_model("infinite_bound_as_data")
     before = pytensor.printing.debugprint(model.logp(), file="str")
     diagnose(model=model)
     assert pytensor.printing.debugprint(model.logp(), file="str") == before
@@ -302,7 +469,7 @@ def test_data_and_variables_may_change_between_calls():
 
 
 def test_a_model_is_not_kept_alive():
-    model = built(SICK[0].build)
+    model = sick_model("infinite_bound_as_data")
     diagnose(model=model)
     gone = weakref.ref(model)
     del model
@@ -311,7 +478,7 @@ def test_a_model_is_not_kept_alive():
 
 
 def test_survives_pickling_and_json():
-    diagnosis = diagnose(model=built(SICK[0].build))
+    diagnosis = diagnose(model=sick_model("infinite_bound_as_data"))
     assert pickle.loads(pickle.dumps(diagnosis)) == diagnosis
     content = json.loads(json.dumps(diagnosis.to_dict()))
     assert content["findings"][0]["source"] == "up"

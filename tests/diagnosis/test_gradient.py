@@ -51,6 +51,17 @@ def test_closed_form():
     assert row.error < 1e-9
 
 
+def test_near_the_edge_of_the_support():
+    """The larger steps leave the support, where the log-density is -inf: no warning, no error."""
+    with pm.Model() as model:
+        pm.Exponential("x", 2.0, initval=0.02, default_transform=None)
+    (row,) = check_gradient({"x": 0.02}, model).itertuples()
+    assert row.gradient == -2
+    assert row.agrees
+    (row,) = check_gradient({"x": 0.0}, model).itertuples()
+    assert row.agrees is None or np.isfinite(row.difference)
+
+
 def test_a_wrong_gradient_is_found():
     with pm.Model() as model:
         x = pm.Normal("x", 0, 1e3, initval=1.5)

@@ -1,17 +1,17 @@
 """Findings as text and as HTML, with names that are out to do harm."""
 
 import html.parser
-import os
-import shutil
-import subprocess
+import io
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+import rich.console
 
 from pymc_safetrunc.diagnosis import diagnose
-from pymc_safetrunc.findings import Diagnosis, Finding
+from pymc_safetrunc.findings import Diagnosis, Finding, WatchdogReport
+from tests.report import browser
 
 HOSTILE = [
     "<script>alert(1)<b>",
@@ -70,6 +70,61 @@ def test_a_hostile_name_stays_text(name):
         assert "os" not in names
 
 
+def hostile_report(name):
+    return WatchdogReport(
+        cause="logp-nan",
+        explanation=f"the log-density of {name} is a NaN",
+        phase="sampling",
+        chain=1,
+        draw=7,
+        point={name: np.zeros(2)},
+        diagnosis=hostile(name),
+        step=name,
+        detail=name,
+        advice=(f"Look at {name}",),
+        kept={1: (3, 4)},
+    )
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_stays_text_in_a_watchdog_report(name):
+    report = hostile_report(name)
+    parser = Tags()
+    parser.feed(report._repr_html_())
+    assert not parser.open
+    allowed = "style div p strong span dl dt dd code pre details summary"
+    assert parser.tags <= set(allowed.split())
+    shown = "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in name
+    )
+    assert parser.text.count(shown) >= 5  # explanation, point, step, detail, advice
+    for text in (str(report), in_terminal(report)):
+        assert "\x1b" not in text
+        assert shown in text
+    assert "Draws kept: chain 1: 3 tuning + 4." in str(report)
+
+
+def in_terminal(thing):
+    """What `rich.print` shows in a terminal without colours."""
+    console = rich.console.Console(file=io.StringIO(), width=100, color_system=None)
+    console.print(thing)
+    return console.file.getvalue()
+
+
+def test_rich_shows_the_same():
+    diagnosis = hostile("x")
+    for thing in (diagnosis, diagnosis.findings[0], hostile_report("x")):
+        shown = [line.rstrip() for line in in_terminal(thing).rstrip().splitlines()]
+        assert shown == str(thing).splitlines()
+
+
+def test_headline_counts_each_severity():
+    findings = tuple(Finding("r", s, "m") for s in ("error", "warning", "warning", "hint"))
+    assert "1 error, 2 warnings and 1 hint in" in str(Diagnosis(findings=findings))
+    assert "Diagnosis: 1 hint in" in str(Diagnosis(findings=findings[3:]))
+    assert Diagnosis(findings=findings[1:]).ok
+
+
 def test_text_says_all():
     with pm.Model() as model:
         s = pm.InverseGamma("s", 2, 3)
@@ -101,21 +156,35 @@ def test_nothing_found():
     assert "nothing found in 1 factor" in str(Diagnosis(factors=("a",)))
 
 
-def chromium():
-    """Path of the browser; missing at home the test is skipped, under CI it fails."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        message = "needs chromium, of your system's packages"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
-
-
 def test_chromium_shows_it_and_runs_nothing(tmp_path):
-    fragments = "".join(hostile(name)._repr_html_() for name in HOSTILE)
-    page = tmp_path / "page.html"
-    # what runs would change the title, or fail the policy, which the console tells
+    fragments = "".join(hostile_report(name)._repr_html_() for name in HOSTILE)
+    shown, picture = in_browser(tmp_path, fragments)
+    assert "<title>quiet</title>" in shown.stdout
+    assert shown.stdout.count('class="pst-finding') >= 2 * len(HOSTILE)
+    assert "CONSOLE" not in shown.stderr
+    assert picture.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("fragment", "title"),
+    [
+        ("<script>nowhere.to_be_found</script>", "loud"),
+        ("<img src=x onerror=alert(1)>", "loud"),
+        ("<script>console.error('only said')</script>", "quiet"),
+    ],
+)
+def test_chromium_finds_what_would_be_wrong(tmp_path, fragment, title):
+    shown, _ = in_browser(tmp_path, fragment)
+    assert f"<title>{title}</title>" in shown.stdout
+    assert "CONSOLE" in shown.stderr or "onerror" in fragment
+
+
+def in_browser(tmp_path, fragments):
+    """What Chromium makes of fragments: its streams, with the DOM and the console, and a picture.
+
+    What runs changes the title; what fails is told in the console.
+    """
+    page, picture = tmp_path / "page.html", tmp_path / "page.png"
     page.write_text(
         "<!doctype html><html><head><meta charset=utf-8><title>quiet</title>"
         "<script>window.alert = () => { document.title = 'loud'; };"
@@ -123,21 +192,6 @@ def test_chromium_shows_it_and_runs_nothing(tmp_path):
         f"<body>{fragments}</body></html>",
         encoding="utf-8",
     )
-    picture = tmp_path / "page.png"
-    command = [
-        chromium(), "--headless", "--no-sandbox", "--disable-gpu",
-        "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}",
-        "--enable-logging=stderr", "--v=0", "--window-size=1000,1200",
-    ]  # fmt: skip
-    shown = subprocess.run(
-        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120
-    )
-    assert shown.returncode == 0
-    assert "<title>quiet</title>" in shown.stdout
-    assert shown.stdout.count('class="pst-finding') >= 2 * len(HOSTILE)
-    assert "CONSOLE" not in shown.stderr
-    subprocess.run(
-        [*command, f"--screenshot={picture}", page.as_uri()],
-        capture_output=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert picture.stat().st_size > 10_000
+    shown = browser.visit(page, tmp_path)
+    browser.visit(page, tmp_path, f"--screenshot={picture}")
+    return shown, picture

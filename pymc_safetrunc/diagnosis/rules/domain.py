@@ -1,4 +1,4 @@
-"""Values and parameters outside their domain, and data that are not finite to begin with."""
+"""Values outside their domain, and data that are not finite to begin with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import numpy as np
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.rules import remedies
 from pymc_safetrunc.diagnosis.rules.base import Case, Match
-from pymc_safetrunc.diagnosis.rules.support import missed_interval
+from pymc_safetrunc.diagnosis.rules.conditions import (
+    data_in_condition,
+    is_fixed,
+    observed_entry,
+)
+from pymc_safetrunc.diagnosis.rules.support import inside_interval, missed_bound, missed_interval
 
 __all__ = ["RULES"]
 
@@ -15,30 +20,14 @@ _OPPOSITE = {"LT": ">=", "GT": "<=", "LE": ">", "GE": "<", "EQ": "!=", "NEQ": "=
 _SYMBOL = {"LT": "<", "GT": ">", "LE": "<=", "GE": ">=", "EQ": "==", "NEQ": "!="}
 
 
-def invalid_parameter(case: Case) -> Match | None:
-    """Recognise a parameter check of PyMC that does not hold: -inf by design."""
-    if case.origin.end != "check":
-        return None
-    condition = case.origin.condition
-    because = f": {condition.step.expression}" if condition else ""
-    operand = condition.step.operands[0].text if condition else "the parameter"
-    return Match(
-        "invalid-parameter",
-        f"{case.name} requires that {case.origin.message}, which does not hold{because}. "
-        "PyMC returns -inf for such parameters.",
-        remedies.positive(operand) if case.origin.message.endswith("> 0") else None,
-        severity="warning",
-        source=_data_in_condition(case),
-        index=_entry_of_data(case),
-    )
-
-
 def outside_support(case: Case) -> Match | None:
     """Recognise a -inf that was written down, and chosen by a condition on the value."""
     origin = case.origin
     if origin.end != "literal" or origin.step is None or origin.step.operation != "Switch":
         return None
-    if any(step.made_nan_from_infinity() for step in origin.path) or case.value != -np.inf:
+    if case.quantity != "logp" or case.value != -np.inf:
+        return None
+    if any(step.made_nan_from_infinity() for step in origin.path):
         return None
     condition = origin.condition
     if condition is None:
@@ -51,16 +40,24 @@ def outside_support(case: Case) -> Match | None:
             f": it needs {left.text} {symbols.get(step.operation, '?')} {right.text}, and "
             + ", ".join(f"{x.text} is {x.value:.6g}" for x in step.operands if not x.constant)
         )
-    index = _entry_of_data(case) or origin.index
+    index = observed_entry(case, condition) or origin.index
     where = f" (entry {', '.join(map(str, index))})" if index else ""
-    potential = case.factor.kind == "potential"
-    what = "constraint" if potential else f"value outside {missed_interval(case) or 'the support'}"
+    source = data_in_condition(case, condition)
+    if case.factor.kind == "potential":
+        what = f"{case.name} is -inf by design, constraint{where}{needed}."
+        return Match("outside-support", what, severity="warning", source=source, index=index)
+    interval = missed_interval(case)
+    support = "the support" if interval is None else inside_interval(interval)
+    message = f"{case.name} is -inf by design, value outside {support}{where}{needed}."
+    if condition is None or not is_fixed(case, condition):
+        return Match("outside-support", message, severity="warning", source=source, index=index)
+    bounds = interval or missed_bound(case)
     return Match(
         "outside-support",
-        f"{case.name} is -inf by design, {what}{where}{needed}.",
-        severity="warning",
-        source=_data_in_condition(case),
-        index=index or None,
+        f"{message} No free variable takes part in that: the log-density is -inf everywhere.",
+        remedies.inside(case.name, bounds) if bounds else None,
+        source=source,
+        index=index,
     )
 
 
@@ -85,7 +82,7 @@ def not_positive_definite(case: Case) -> Match | None:
     smallest = float(np.linalg.eigvalsh((matrix + np.swapaxes(matrix, -1, -2)) / 2).min())
     scale = float(np.abs(matrix).max())
     # rounding alone makes eigenvalues as low as -n eps scale; 1e-8 is safely above that
-    jitter = 10.0 ** np.ceil(np.log10(max(1e-8 * scale, -2 * smallest)))
+    jitter = _power_of_ten(max(1e-8 * scale, -2 * smallest))
     return Match(
         "not-positive-definite",
         f"{case.name} takes the Cholesky factor of {step.operands[0].text}, which is not "
@@ -95,13 +92,18 @@ def not_positive_definite(case: Case) -> Match | None:
     )
 
 
+def _power_of_ten(size: float) -> float:
+    """Power of ten at or above a size; of a matrix of zeros, which has no scale, 1e-8."""
+    return float(10.0 ** np.ceil(np.log10(size))) if size > 0 else 1e-8
+
+
 def singular_matrix(case: Case) -> Match | None:
     """Recognise the logarithm of a determinant that is 0."""
     step = case.origin.step
     if step is None or step.operation != "SLogDet" or case.origin.end != "operation":
         return None
     matrix = np.asarray(step.operands[0].value, dtype="float64")
-    jitter = 10.0 ** np.ceil(np.log10(1e-8 * float(np.abs(matrix).max())))
+    jitter = _power_of_ten(1e-8 * float(np.abs(matrix).max()))
     return Match(
         "singular-matrix",
         f"{case.name} takes the logarithm of the determinant of {step.operands[0].text}, which "
@@ -134,33 +136,7 @@ def _entry(case: Case) -> str:
     return f" at entry {', '.join(map(str, index))}" if index else ""
 
 
-def _entry_of_data(case: Case) -> tuple[int, ...] | None:
-    """Entry of the user's data that decides the condition, or of the condition itself."""
-    condition = case.origin.condition
-    if condition is None:
-        return None
-    values = set(case.value_vars)
-    for variable, index in condition.leaves:
-        if variable not in values and index:
-            return index
-    return condition.step.index or None
-
-
-def _data_in_condition(case: Case) -> str | None:
-    """Name of the user's data that decide the condition, the observed values before others."""
-    if case.origin.condition is None:
-        return None
-    values = set(case.value_vars)
-    leaves = case.origin.condition.leaves
-    for variable, _ in sorted(leaves, key=lambda leaf: leaf[0] is not case.factor.observed):
-        name = case.factor.labels.get(variable, variable.name)
-        if variable not in values and name:
-            return name
-    return None
-
-
 RULES = (
-    invalid_parameter,
     outside_support,
     nonfinite_point,
     not_positive_definite,

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pymc_safetrunc.diagnosis.rules.support import Bound, Side
+
 __all__ = [
+    "absolute",
     "bounded_scale",
     "clipped",
     "finite_or_none",
     "finite_rows",
     "held",
     "held_power",
+    "inside",
     "log_sum_exp",
     "log_where_positive",
     "positive",
@@ -48,55 +56,74 @@ def finite_or_none(bound):
 """
 
 
-def safe_log(operand: str) -> str:
+# function: its argument held where it is finite, and what its argument has to be
+_LOGS = {
+    "log": ("pt.maximum(x, 1e-300)", "x > 0"),
+    "log2": ("pt.maximum(x, 1e-300)", "x > 0"),
+    "log10": ("pt.maximum(x, 1e-300)", "x > 0"),
+    "log1p": ("pt.maximum(x, -1 + 2.0**-53)", "x > -1"),
+    "log1mexp": ("pt.minimum(x, -1e-300)", "x < 0"),
+}
+_ALSO = {"log1p": " or pt.log(1 + x)", "log1mexp": " or pt.log(1 - pt.exp(x))"}
+
+
+def safe_log(operand: str, function: str = "log") -> str:
     """Give a logarithm held above log(0)."""
-    return f"""\
-import pytensor.tensor as pt
-
-def safe_log(x):
-    \"\"\"log(x), held at log(1e-300) where x is 0.\"\"\"
-    return pt.log(pt.maximum(x, 1e-300))
-
-# in place of pt.log: safe_log({operand})
-"""
-
-
-def log_where_positive(operand: str) -> str:
-    """Give a logarithm that rejects what is not positive."""
-    return f"""\
-import numpy as np
-import pytensor.tensor as pt
-
-def log_where_positive(x):
-    \"\"\"log(x), and -inf, which rejects the point, where x is not positive.\"\"\"
-    return pt.switch(x > 0, pt.log(pt.maximum(x, 1e-300)), -np.inf)
-
-# in place of pt.log: log_where_positive({operand})
-"""
-
-
-def log_sum_exp(operand: str) -> str:
-    """Give a sum on the log scale."""
-    return f"""\
-import pymc as pm
-import pytensor.tensor as pt
-
-def log_sum_exp(*terms):
-    \"\"\"log(exp(a) + exp(b) + ...) without leaving the log scale.\"\"\"
-    return pm.math.logsumexp(pt.stack(pt.broadcast_arrays(*terms)), axis=0, keepdims=False)
-
-# in place of the log of {operand}: log_sum_exp(a, b, ...) with the logarithms of its terms
-"""
-
-
-def clipped(function: str, low: str, high: str, operand: str) -> str:
-    """Give a function held at its value at two ends."""
+    inside, _ = _LOGS[function]
     return f"""\
 import pytensor.tensor as pt
 
 def safe_{function}(x):
-    \"\"\"{function}(x), held at its value at {low} and {high} beyond them.\"\"\"
-    return pt.{function}(pt.clip(x, {low}, {high}))
+    \"\"\"{function}(x), held at a finite value where it is -inf.\"\"\"
+    return pt.{function}({inside})
+
+# in place of pt.{function}(x){_ALSO.get(function, "")}: safe_{function}({operand})
+"""
+
+
+def log_where_positive(operand: str, function: str = "log") -> str:
+    """Give a logarithm that rejects what has none."""
+    inside, needed = _LOGS[function]
+    return f"""\
+import numpy as np
+import pytensor.tensor as pt
+
+def {function}_where_positive(x):
+    \"\"\"{function}(x), and -inf, which rejects the point, unless {needed}.\"\"\"
+    return pt.switch({needed}, pt.{function}({inside}), -np.inf)
+
+# in place of pt.{function}(x){_ALSO.get(function, "")}: {function}_where_positive({operand})
+"""
+
+
+def log_sum_exp(operand: str, function: str = "log") -> str:
+    """Give a sum on the log scale."""
+    base = {"log2": " / np.log(2.0)", "log10": " / np.log(10.0)"}.get(function, "")
+    return f"""\
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+def log_sum_exp(*terms):
+    \"\"\"{function}(exp(a) + exp(b) + ...) without leaving the log scale.\"\"\"
+    terms = pt.stack(pt.broadcast_arrays(*terms))
+    return pm.math.logsumexp(terms, axis=0, keepdims=False){base}
+
+# in place of the {function} of {operand}: log_sum_exp(a, b, ...) with the natural logarithms of
+# its terms
+"""
+
+
+def clipped(function: str, low: str | None, high: str, operand: str) -> str:
+    """Give a function held at its value at one end, or at two."""
+    held = f"pt.minimum(x, {high})" if low is None else f"pt.clip(x, {low}, {high})"
+    ends = high if low is None else f"{low} and {high}"
+    return f"""\
+import pytensor.tensor as pt
+
+def safe_{function}(x):
+    \"\"\"{function}(x), held at its value at {ends} beyond.\"\"\"
+    return pt.{function}({held})
 
 # in place of pt.{function}: safe_{function}({operand}); better, standardise what goes into it
 """
@@ -181,16 +208,51 @@ def bounded_scale(scale):
 """
 
 
-def held(operand: str) -> str:
+def held(*operands: str, limit: str = "1e10") -> str:
     """Give a number held between finite limits."""
+    calls = ", ".join(f"held({operand})" for operand in operands)
     return f"""\
 import pytensor.tensor as pt
 
-def held(x, limit=1e10):
+def held(x, limit={limit}):
     \"\"\"x between -limit and limit, so that no infinity enters the arithmetic.\"\"\"
+    limit = pt.constant(limit, dtype="float64")
     return pt.clip(x, -limit, limit)
 
-# in place of {operand}: held({operand})
+# in place of {", ".join(operands)}: {calls}
+"""
+
+
+def absolute(operand: str) -> str:
+    """Give the absolute value, whose gradient at 0 is 0."""
+    return f"""\
+import pytensor.tensor as pt
+
+root_of_square = pt.abs
+
+# in place of pt.sqrt(({operand})**2): pt.abs({operand}), whose gradient at 0 is 0
+"""
+
+
+def inside(value: str, bounds: Mapping[Side, Bound]) -> str:
+    """Tell the observations that a distribution can have made from the others."""
+    signs = {"lower": ">", "upper": "<"}
+    arguments, tests, call = ["y"], [], ["y"]
+    for side, bound in bounds.items():
+        default = f"{bound.value!r}" if bound.name is None else "None"
+        arguments.append(f"{side}={default}")
+        tests.append(f"(y {signs[side]}{'' if bound.strict else '='} {side})")
+        call += [f"{side}={bound.name}"] * (bound.name is not None)
+    return f"""\
+import numpy as np
+
+def inside({", ".join(arguments)}):
+    \"\"\"Which observations the distribution can have made.\"\"\"
+    y = np.asarray(y)
+    return {" & ".join(tests)}
+
+# before the model, for y = {value} and what shares its rows: keep = inside({", ".join(call)})
+# and then y[keep]; or widen the bounds, or model such values
 """
 
 

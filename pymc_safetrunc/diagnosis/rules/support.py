@@ -2,60 +2,134 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 from pymc.logprob.transforms import IntervalTransform, LogOddsTransform, LogTransform
+from pytensor.graph.basic import Variable
 
 from pymc_safetrunc._upstream import default_transform
 from pymc_safetrunc.diagnosis.rules.base import Case
+from pymc_safetrunc.diagnosis.steps import Step
 from pymc_safetrunc.distributions.interval import SafeInterval
 
-__all__ = ["missed_interval"]
+__all__ = ["Bound", "bounds_of", "inside_interval", "missed_interval"]
+
+Side = Literal["lower", "upper"]
 
 
-def missed_interval(case: Case) -> str | None:
-    """Interval that the offending value lies outside of; None where it is not known.
+@dataclass(frozen=True)
+class Bound:
+    """One end of an interval: its value at the entry that is looked at.
+
+    `name` is what to write for it where it differs from entry to entry.
+    """
+
+    value: float
+    strict: bool = False
+    name: str | None = None
+
+
+def bounds_of(case: Case) -> dict[Side, Variable] | None:
+    """Bounds of a distribution as expressions of the model; None when it has none of its own.
 
     The distribution's default transform tells: what unconstrains a value knows its bounds.
     """
-    condition, node = case.origin.condition, case.factor.rv.owner
-    if condition is None or node is None or case.factor.kind == "potential":
+    node = case.factor.rv.owner
+    transform = _transform(case)
+    if not isinstance(transform, IntervalTransform | SafeInterval):
         return None
-    own = {case.factor.observed, *case.value_vars}
-    values = [float(x.value) for x in condition.step.operands if x.variable in own]
-    if not values:
+    find = getattr(transform, "bounds_fn", None) or transform.args_fn
+    found: dict[Side, Variable | None] = dict(
+        zip(("lower", "upper"), find(*node.inputs), strict=True)
+    )
+    return {side: bound for side, bound in found.items() if isinstance(bound, Variable)}
+
+
+def _transform(case: Case):
+    node = case.factor.rv.owner
+    if node is None or case.factor.kind == "potential":
         return None
     try:
-        transform = default_transform(node.op, case.factor.rv)
+        return default_transform(node.op, case.factor.rv)
     except NotImplementedError:
         return None
-    if isinstance(transform, LogTransform):
-        bounds = [0.0, np.inf]
-    elif isinstance(transform, LogOddsTransform):
-        bounds = [0.0, 1.0]
-    elif isinstance(transform, IntervalTransform | SafeInterval):
-        find = getattr(transform, "bounds_fn", None) or transform.args_fn
-        found = [_at(case, bound, condition.step) for bound in find(*node.inputs)]
-        if any(bound is not None and np.isnan(bound) for bound in found):
-            return None
-        lower, upper = found
-        bounds = [-np.inf if lower is None else lower, np.inf if upper is None else upper]
-    else:
+
+
+def missed_interval(case: Case) -> dict[Side, Bound] | None:
+    """Interval that the offending value lies outside of; None where it is not known."""
+    condition = case.origin.condition
+    if condition is None:
         return None
-    lower, upper = bounds
-    if all(lower <= value <= upper for value in values):
+    values = [float(x.value) for x in condition.step.operands if _is_value(case, x.variable)]
+    transform = _transform(case)
+    bounds: dict[Side, Bound] = {}
+    if isinstance(transform, LogTransform | LogOddsTransform):
+        bounds["lower"] = Bound(0.0)
+        if isinstance(transform, LogOddsTransform):
+            bounds["upper"] = Bound(1.0)
+    else:
+        found = bounds_of(case)
+        if found is None:
+            return None
+        for side, expression in found.items():
+            bound = _at(case, expression, condition.step)
+            if np.isnan(bound.value):
+                return None
+            bounds[side] = bound
+    if not values or all(_holds(bounds, value) for value in values):
         return None  # something else rejected it
+    return bounds
+
+
+def inside_interval(bounds: dict[Side, Bound]) -> str:
+    """Interval in the usual notation."""
+    lower = bounds["lower"].value if "lower" in bounds else -np.inf
+    upper = bounds["upper"].value if "upper" in bounds else np.inf
     return f"{'(' if np.isinf(lower) else '['}{lower:g}, {upper:g}{')' if np.isinf(upper) else ']'}"
 
 
-def _at(case: Case, bound, step) -> float | None:
-    """Bound of one element of a step; NaN where it cannot be told, None where there is no bound."""
-    if bound is None:
+def missed_bound(case: Case) -> dict[Side, Bound] | None:
+    """Bound that a comparison with the value names, where the value misses it."""
+    condition = case.origin.condition
+    if condition is None or len(condition.step.operands) != 2:
         return None
-    value = bound if not hasattr(bound, "owner") else case.evaluate(bound)
+    operation, (left, right) = condition.step.operation, condition.step.operands
+    if operation not in ("LT", "LE", "GT", "GE") or right.variable is left.variable:
+        return None
+    on_left = _is_value(case, left.variable)
+    if on_left == _is_value(case, right.variable):
+        return None
+    # "value < bound" that must hold, or must not, gives an upper bound or a lower one
+    needed = operation if not condition.step.value else _OPPOSITE[operation]
+    upper = needed in ("LT", "LE") if on_left else needed in ("GT", "GE")
+    other = right if on_left else left
+    scalar = other.constant or all(other.variable.type.broadcastable)
+    bound = Bound(float(other.value), needed in ("LT", "GT"), None if scalar else other.text)
+    return {"upper" if upper else "lower": bound}
+
+
+_OPPOSITE = {"LT": "GE", "GE": "LT", "GT": "LE", "LE": "GT"}
+
+
+def _is_value(case: Case, variable: Variable) -> bool:
+    return variable in {case.factor.observed, *case.value_vars}
+
+
+def _holds(bounds: dict[Side, Bound], value: float) -> bool:
+    below = "upper" not in bounds or value <= bounds["upper"].value
+    return below and ("lower" not in bounds or value >= bounds["lower"].value)
+
+
+def _at(case: Case, expression: Variable, step: Step) -> Bound:
+    """Bound of one element of a step; NaN where it cannot be told."""
+    value = case.context.value(expression)
     array = np.asarray(np.nan if value is None else value)
     if array.size == 1:
-        return float(array.item())
+        return Bound(float(array.item()))
     try:
-        return float(np.broadcast_to(array, step.shape)[step.index])
+        at = float(np.broadcast_to(array, step.shape)[step.index])
     except (ValueError, IndexError):
-        return np.nan
+        at = np.nan
+    return Bound(at, name=case.context.namer.text(expression))

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
 from pymc.distributions.censored import CensoredRV
 from pymc.distributions.continuous import TruncatedNormalRV
 from pymc.distributions.truncated import TruncatedRV
-from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable
-from pytensor.graph.traversal import ancestors
 from pytensor.tensor.type import TensorType
 
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.rules import remedies
-from pymc_safetrunc.diagnosis.rules.arithmetic import log_of_zero
-from pymc_safetrunc.diagnosis.rules.base import Case, Match
+from pymc_safetrunc.diagnosis.rules.base import Case, Match, entry
+from pymc_safetrunc.diagnosis.rules.logarithms import log_of_zero
 
 __all__ = ["RULES"]
+
+# Two CDFs that the compiled formula finds equal may differ by a few roundings in another form.
+ROUNDING = 8 * np.finfo("float64").eps
 
 
 def _op(case: Case):
     node = case.factor.rv.owner
-    # a transformed or observed variable may be wrapped; the distribution is the first RV above
     return None if node is None else node.op
 
 
@@ -51,43 +53,58 @@ def runtime_infinite_bound(case: Case) -> Match | None:
     op = _op(case)
     if not isinstance(op, TruncatedNormalRV | TruncatedRV) or not _is_pymc(op):
         return None
-    if case.origin.end == "input" and not np.all(np.isinf(case.origin.source_value)):
-        return None
-    if case.origin.end in ("operation", "check") and not _could_be_a_bound(case):
-        return None
     for side, bound in _bounds(case).items():
         if isinstance(bound, Constant) and bound.data.size == 1:
             continue  # PyMC leaves it out of the formula
-        value = case.evaluate(bound)
-        if value is None or not np.isinf(value).any():
+        value = case.context.value(bound)
+        if value is None or not np.isinf(value).any() or not _comes_from(case, bound):
             continue
-        source = case.origin.source or _only_data(bound)
+        step = case.origin.step
+        if step is not None and step.operation in ("Add", "Sub") and not _others_are_finite(case):
+            continue  # it met the infinity of another parameter
+        source = case.origin.source or _only_data(case, bound)
         index = tuple(int(i) for i in np.argwhere(np.isinf(value))[0]) if value.ndim else ()
-        name = source or "..."
-        entry = f" (entry {', '.join(map(str, index))})" if index and value.size > 1 else ""
         return Match(
             "runtime-infinite-bound",
-            f"The {side} bound of {case.name} is infinite{entry}"
+            f"The {side} bound of {case.name} is infinite{entry(index if value.size > 1 else ())}"
             f"{f', from {source}' if source else ''}. PyMC's formula "
             f"multiplies it by 0 on the way back and makes {case.subject} {case.value:g}; "
             "every proposal of a gradient sampler will be rejected.",
-            _remedy(case, name, side),
+            _remedy(case, case.context.name(bound) or "...", side),
             source=source,
         )
     return None
 
 
-def _could_be_a_bound(case: Case) -> bool:
-    step = case.origin.step
-    return step is not None and step.operation in ("TrueDiv", "Reciprocal", "Mul", "Sub", "Add")
+def _comes_from(case: Case, bound: Variable) -> bool:
+    """Whether the infinity that was traced is the bound's."""
+    origin, leaves = case.origin, case.context.leaves(bound)
+    if origin.end == "input":
+        return origin.leaf in leaves and bool(np.isinf(origin.source_value))
+    if origin.end == "literal" and isinstance(bound, Constant):
+        return not origin.path or origin.path[-1].operation != "Switch"
+    if origin.end == "check" or not origin.path:
+        return False
+    made = case.context.leaves_of(origin.path[-1].tensors())
+    if made <= leaves:
+        return bool(made)
+    # rewriting has mixed the bound with other parameters
+    return bool(leaves) and leaves <= made and _others_are_finite(case)
 
 
-def _only_data(bound: Variable) -> str | None:
-    names = {
-        x.name
-        for x in ancestors([bound])
-        if isinstance(x, SharedVariable | Constant) and isinstance(x.type, TensorType) and x.name
-    }
+def _others_are_finite(case: Case) -> bool:
+    parameters = [
+        x
+        for x in case.factor.rv.owner.inputs
+        if isinstance(x.type, TensorType) and x.type.dtype.startswith("float")
+    ]
+    values = [case.context.value(x) for x in parameters if x not in _bounds(case).values()]
+    return all(x is not None and bool(np.isfinite(x).all()) for x in values)
+
+
+def _only_data(case: Case, bound: Variable) -> str | None:
+    leaves = case.context.leaves(bound) - set(case.value_vars)
+    names = {name for leaf in leaves if (name := case.context.name(leaf))}
     return names.pop() if len(names) == 1 else None
 
 
@@ -113,56 +130,13 @@ def _has(name: str) -> bool:
     return getattr(pymc_safetrunc, name, None) is not None
 
 
-def inverted_bounds(case: Case) -> Match | None:
-    """Recognise bounds that leave nothing between them, at run time."""
-    if not isinstance(_op(case), TruncatedNormalRV) or not _from_parameters(case):
-        return None
-    lower, upper = (case.evaluate(bound) for bound in _bounds(case).values())
-    if lower is None or upper is None or not np.any(empty := lower >= upper):
-        return None
-    index = tuple(int(i) for i in np.argwhere(empty)[0])
-    low, high = (np.broadcast_to(x, empty.shape)[index] for x in (lower, upper))
-    entry = f" at entry {', '.join(map(str, index))}" if index and empty.size > 1 else ""
-    sources = [name for bound in _bounds(case).values() if (name := _only_data(bound))]
-    return Match(
-        "inverted-bounds",
-        f"{case.name} has lower = {low:g} and upper = {high:g}{entry}: nothing lies between them. "
-        f"lower must be less than upper; {case.subject} is {case.value:g}.",
-        severity="warning" if case.value == -np.inf else "error",
-        source=sources[0] if sources else None,
-        index=index if entry else None,
-    )
-
-
-def scale_of_zero(case: Case) -> Match | None:
-    """Recognise a safe truncated normal whose gradient meets a sigma that is not positive."""
-    op = _op(case)
-    if not isinstance(op, TruncatedNormalRV) or _is_pymc(op) or not _from_parameters(case):
-        return None
-    step = case.origin.step
-    if step is None or step.operation != "Normalizer" or step.operands[1].value > 0:
-        return None
-    sigma = step.operands[1]
-    return Match(
-        "invalid-parameter",
-        f"{case.name} has sigma = {sigma.text} = {sigma.value:g}, which must be positive: "
-        f"{case.subject} does not exist there.",
-        remedies.bounded_scale(sigma.text) if sigma.value == 0 else remedies.positive(sigma.text),
-    )
-
-
-def _from_parameters(case: Case) -> bool:
-    """Whether the parameters by themselves made the value."""
-    step = case.origin.step
-    return case.origin.end == "check" or (step is not None and step.operation == "Normalizer")
-
-
 def equal_cdfs(case: Case) -> Match | None:
     """Recognise a mass between bounds as a difference of two CDFs that are the same."""
     op = _op(case)
     if not isinstance(op, TruncatedNormalRV | TruncatedRV | CensoredRV) or not _is_pymc(op):
         return None
-    if log_of_zero(case) is None:
+    step = case.origin.step
+    if step is None or log_of_zero(case) is None or not _cdfs_agree(case):
         return None
     name = case.name
     remedy = None
@@ -170,13 +144,44 @@ def equal_cdfs(case: Case) -> Match | None:
         remedy = remedies.safe_class("TruncatedNormal", f'{name} = TruncatedNormal("{name}", ...)')
     elif isinstance(op, TruncatedRV) and _has("Truncated"):
         remedy = remedies.safe_class("Truncated", f'{name} = Truncated("{name}", ...)')
-    assert case.origin.step is not None
     return Match(
         "equal-cdfs",
         f"{name} has no mass left between its bounds in floating point: PyMC subtracts two CDFs "
-        f"that round to the same number ({case.origin.step.expression}).",
+        f"that round to the same number ({step.expression}).",
         remedy,
     )
 
 
-RULES = (runtime_infinite_bound, inverted_bounds, scale_of_zero, equal_cdfs)
+def _cdfs_agree(case: Case) -> bool:
+    """Whether the CDFs at the bounds are the same number, from parameters that are finite."""
+    op, node = _op(case), case.factor.rv.owner
+    if isinstance(op, CensoredRV):
+        base = node.inputs[0]
+    elif isinstance(op, TruncatedNormalRV):
+        base = pm.Normal.dist(*op.dist_params(node)[:2])
+    else:
+        base = op.base_rv_op.make_node(*node.inputs[:-2]).default_output()
+    for parameter in base.owner.inputs:
+        if isinstance(parameter.type, TensorType) and parameter.type.dtype.startswith("float"):
+            value = case.context.value(parameter)
+            if value is None or not np.isfinite(value).all():
+                return False  # the logarithm is in the parameter
+    lower, upper = (_logcdf(case, base, side) for side in ("lower", "upper"))
+    if isinstance(op, CensoredRV):  # PyMC subtracts the CDF at the upper bound from 1
+        lower, upper = upper, np.zeros(())
+    if lower is None or upper is None:
+        return False
+    # as rewriting rounds them, which is one operation or two
+    close = np.abs(upper - lower) <= ROUNDING * np.maximum(1, np.abs(upper))
+    return bool(close.any())
+
+
+def _logcdf(case: Case, base: Variable, side: str) -> np.ndarray | None:
+    bound = _bounds(case)[side]
+    if isinstance(bound, Constant) and bound.data.size == 1 and np.isinf(bound.data).all():
+        return np.asarray(-np.inf if side == "lower" else 0.0)
+    below = side == "lower" and base.type.dtype.startswith(("int", "uint"))
+    return case.context.value(pm.logcdf(base, pt.sub(bound, 1) if below else bound))
+
+
+RULES = (runtime_infinite_bound, equal_cdfs)

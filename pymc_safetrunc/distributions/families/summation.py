@@ -64,23 +64,22 @@ class Window(NamedTuple):
     above: pt.TensorVariable
 
 
-def _reach(log_density, center, limit, sign):
-    """How far from the centre terms count, at most to the limit."""
-    room = abs(limit - center)[..., None]
-    distance = pt.minimum(_REACH, room)
-    fall = log_density(center)[..., None] - log_density(center[..., None] + sign * distance)
-    counts = pt.and_(fall < _DROP, room > _REACH)
-    index = pt.minimum(counts.sum(axis=-1), len(_REACH) - 1)
-    return pt.minimum(pt.as_tensor_variable(_REACH)[index], room[..., 0])
-
-
 def window(log_density, mode, lower, upper) -> Window:
     """Find the terms that count among lower, lower + 1, ..., upper."""
     center = pt.minimum(pt.maximum(mode, lower), upper)
-    below, above = (
-        _reach(log_density, center, limit, sign) for limit, sign in ((lower, -1), (upper, 1))
-    )
-    return Window(*(disconnected_grad(x) for x in (center, below, above)))
+    room = pt.stack([center - lower, upper - center], axis=-1)[..., None]
+    sides = np.array([[-1.0], [1.0]])
+    distance = sides * pt.minimum(_REACH, room)
+    # both sides and the centre itself in one evaluation
+    steps = [pt.zeros_like(room[..., 0, :]), distance[..., 0, :], distance[..., 1, :]]
+    logs = log_density(center[..., None] + pt.concatenate(steps, axis=-1))
+    n = len(_REACH)
+    fall = logs[..., :1, None] - pt.stack([logs[..., 1 : n + 1], logs[..., n + 1 :]], axis=-1)
+    fall = fall.swapaxes(-1, -2)
+    counts = pt.and_(fall < _DROP, room > _REACH).sum(axis=-1)
+    reach = pt.as_tensor_variable(_REACH)[pt.minimum(counts, len(_REACH) - 1)]
+    reach = pt.minimum(reach, room[..., 0])
+    return Window(*(disconnected_grad(x) for x in (center, reach[..., 0], reach[..., 1])))
 
 
 def log_sum(log_density: Callable, mode, lower, upper):
@@ -108,8 +107,8 @@ def log_sum(log_density: Callable, mode, lower, upper):
         end = pt.switch(farther, reach - np.arange(len(_END)), 0.0)
         places += [sign * pt.minimum(distance, reach), sign * end]
         far_weights += [_W * distance * span, pt.switch(farther, _END, 0.0)]
-    largest = log_density(center)
     terms = log_density(center[..., None] + pt.concatenate(places, axis=-1))
+    largest = terms[..., BLOCK]
     weights = pt.concatenate([weights, *far_weights], axis=-1)
     total = (weights * pt.exp(terms - largest[..., None])).sum(axis=-1)
     return largest + pt.log(total)

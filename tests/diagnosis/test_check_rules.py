@@ -1,0 +1,278 @@
+"""Each rule of the check: who must trigger it, who must not, and that its remedy mends."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+
+import pymc_safetrunc as pst
+from pymc_safetrunc.diagnosis import check_model
+from pymc_safetrunc.diagnosis.check import gather
+from pymc_safetrunc.diagnosis.facts import Facts, Probe, points_of
+from pymc_safetrunc.diagnosis.rules.model import RULES, bounds, finite, gradients, overflow, tails
+from pymc_safetrunc.diagnosis.rules.model.finite import nonfinite_logp
+from pymc_safetrunc.diagnosis.rules.model.scales import unscaled_parameters
+from tests.diagnosis.clinics import CLINICS
+from tests.diagnosis.interpreted import interpreted
+
+PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
+# "unscaled-parameters" speaks of a whole model and has tests of its own below.
+EVERY_RULE = {*CLINICS, "unscaled-parameters"}
+ERRORS = {
+    *("inverted-bounds", "nonfinite-logp", "nonfinite-gradient", "data-outside-bounds"),
+    "wrong-gradient",
+}
+# Rules that look at expressions of the model, with the function that applies them.
+EXPRESSIONS_ONLY = {
+    "runtime-infinite-bound": bounds.runtime_infinite_bound,
+    "inverted-bounds": bounds.inverted_bounds,
+    "empty-truncation": tails.empty_truncation,
+    "tail-truncation": tails.tail_truncation,
+    "overflow-prone": overflow.overflow_prone,
+}
+WITH_DENSITY = {
+    "nonfinite-logp": finite.nonfinite_logp,
+    "nonfinite-gradient": finite.nonfinite_gradient,
+    "data-outside-bounds": finite.nonfinite_logp,
+    "wrong-gradient": gradients.wrong_gradient,
+    "flat-direction": gradients.flat_direction,
+}
+
+
+class Use:
+    """What a model is built with: the defaults, or what the remedies define."""
+
+    def __init__(self, remedies=None):
+        self.remedies = remedies or {}
+
+    def names(self, variable):
+        return self.remedies.get(variable, {})
+
+    def __call__(self, variable, name, default):
+        return self.names(variable).get(name, default)
+
+
+def model_of(build, use):
+    with pm.Model() as model:
+        build(use)
+    return model
+
+
+def facts_for(rule, model):
+    """Evaluate the model; rules that read nothing but expressions are given no density."""
+    if rule not in EXPRESSIONS_ONLY:
+        with interpreted():
+            return gather(model, 3, 20)
+    with interpreted():
+        points = list(points_of(model, 20, np.random.default_rng(3), []))
+    return Facts(model, None, tuple(Probe(kind, point, 0.0, {}) for kind, point in points))
+
+
+def findings_of(rule, model):
+    facts = facts_for(rule, model)
+    apply = {**EXPRESSIONS_ONLY, **WITH_DENSITY}[rule]
+    return [finding for finding in apply(facts) if finding.rule == rule]
+
+
+@pytest.fixture(scope="module", params=CLINICS)
+def visit(request):
+    rule = request.param
+    build, by = CLINICS[rule]
+    model = model_of(build, Use())
+    return rule, build, by, model, findings_of(rule, model)
+
+
+def test_the_sick_are_found_and_the_well_are_left_alone(visit):
+    rule, _, by, model, found = visit
+    everybody = {name for name in model.named_vars if name.startswith(("sick", "well"))}
+    sick = {name for name in everybody if name.startswith("sick")}
+    assert min(len(sick), len(everybody - sick)) >= 3
+    assert {getattr(finding, by) for finding in found} == sick
+    severities = {finding.severity for finding in found}
+    if rule in ERRORS:
+        assert severities == {"error"}
+    for finding in found:
+        assert finding.message
+        assert finding.remedy
+
+
+def test_the_remedies_mend(visit):
+    rule, build, by, model, found = visit
+    remedies = {}
+    for finding in found:
+        exec(finding.remedy, remedies.setdefault(getattr(finding, by), {}))
+    if rule == "wrong-gradient":  # its remedy shows what to mend
+        with model, interpreted():
+            table = remedies["sick_sign"]["gradient_table"](model)
+        assert set(table.variable) == set(remedies)
+        return
+    mended = model_of(build, Use(remedies))
+    assert not {getattr(f, by) for f in findings_of(rule, mended)} & set(remedies)
+
+
+def test_every_rule_has_a_section():
+    sections = set(re.findall(r"^## `?([a-z-]+)`?$", PAGE.read_text(), re.M))
+    assert sections == EVERY_RULE
+
+
+def gaussian(**scales):
+    """Facts of independent normals, their density in closed form."""
+    with pm.Model() as model:
+        for name, scale in scales.items():
+            pm.Normal(name, 0, scale, shape=np.shape(scale))
+    widths = {name: np.asarray(scale, float) for name, scale in scales.items()}
+
+    def density(point):
+        gradient = {name: -point[name] / width**2 for name, width in widths.items()}
+        return -0.5 * sum(np.sum((point[n] / w) ** 2) for n, w in widths.items()), gradient
+
+    rng = np.random.default_rng(1)
+    zero = {name: np.zeros(width.shape) for name, width in widths.items()}
+    points = [("initial", zero)]
+    for _ in range(10):
+        points.append(("jittered", {n: rng.uniform(-1, 1, w.shape) for n, w in widths.items()}))
+    for _ in range(20):
+        points.append(("prior", {n: rng.normal(0, w) for n, w in widths.items()}))
+    probes = tuple(Probe(kind, point, *density(point)) for kind, point in points)
+    return Facts(model, density, probes)
+
+
+@pytest.mark.parametrize(
+    ("scales", "factors"),
+    [
+        ({"a": 1.0, "b": 1e8}, {"b": 1e8}),
+        ({"a": 1e-5, "b": 1.0, "c": 1e4}, {"a": 1e-5, "c": 1e4}),
+        ({"a": [1.0, 1e9], "b": [1.0, 1.0, 1.0]}, {"a": [1.0, 1e9]}),
+    ],
+)
+def test_units_that_are_far_apart(scales, factors):
+    (finding,) = unscaled_parameters(gaussian(**scales))
+    assert (finding.rule, finding.severity) == ("unscaled-parameters", "warning")
+    assert finding.variable in factors
+    assert "prior scales" in finding.message
+    names = {}
+    exec(finding.remedy, names)
+    assert {name: np.asarray(f).tolist() for name, f in names["factors"].items()} == factors
+    scaled = {n: np.asarray(s) / np.asarray(factors.get(n, 1.0)) for n, s in scales.items()}
+    assert not list(unscaled_parameters(gaussian(**scaled)))
+
+
+def test_a_hostile_name_does_not_leave_its_string():
+    (finding,) = unscaled_parameters(gaussian(**{'a"}\nimport os #': 1e9, "b": 1.0}))
+    names = {}
+    exec(finding.remedy, names)
+    assert "os" not in names
+    assert list(names["factors"]) == ['a"}\nimport os #']
+
+
+@pytest.mark.parametrize(
+    "scales", [{"a": 1.0}, {"a": 1.0, "b": 500.0}, {"a": [0.1, 1.0, 10.0], "b": 3.0}]
+)
+def test_units_that_are_not(scales):
+    assert not list(unscaled_parameters(gaussian(**scales)))
+
+
+def test_the_factor_of_a_slope_mends_its_gradient():
+    """A covariate in the tens of millions, whose prior tells nothing of it."""
+    x = np.linspace(1e7, 2e7, 30)
+
+    def regression(**transform):
+        mu = pm.Normal("a") + pm.Normal("b", **transform) * x
+        pm.Normal("y", mu, 1, observed=np.zeros(30))
+
+    with pm.Model(), interpreted():
+        regression()
+        (finding,) = check_model(random_seed=3, draws=5).findings
+    assert (finding.rule, finding.variable, finding.quantity) == (
+        "unscaled-parameters",
+        "b",
+        "gradient",
+    )
+    names = {}
+    exec(finding.remedy, names)
+    # the posterior's width: 1 / sqrt(sum x**2) is 1.2e-8
+    assert names["factors"] == {"b": 1e-8}
+    with pm.Model() as plain, interpreted():
+        regression()
+        logp, slope = (
+            f({"a": 0.0, "b": 3e-8}) for f in (plain.compile_logp(), plain.compile_dlogp())
+        )
+    with pm.Model() as mended, interpreted():
+        regression(transform=names["Scaled"](names["factors"]["b"]))
+        at = {"a": 0.0, "b_scaled__": 3.0}
+        # the same density in units of the factor: the Jacobian is a constant
+        assert mended.compile_logp()(at) == pytest.approx(logp + np.log(1e-8), rel=1e-12)
+        assert mended.compile_dlogp()(at)[1] == pytest.approx(slope[1] * 1e-8, rel=1e-12)
+
+
+def test_digits():
+    given = [1.0, 1.0 + 1e-6, np.inf, np.nan, -np.inf, 5.0, 1e6 * (1 + 5e-10)]
+    exact = [1.0, 1.0, 1.0, 1.0, 1.0, np.nan, 1e6]
+    # 5e-10 of a large log-density is nine digits of it
+    assert tails.digits_left(given, exact).tolist() == [15, 6, 0, 0, 15, 15, 9]
+
+
+def test_what_never_was_positive_promises_nothing():
+    assert overflow.reach([np.array([-1.0]), np.array([-900.0])]) == -np.inf
+    assert overflow.reach([np.array([-1.0]), np.array([1.0])]) == pytest.approx(6.0)
+
+
+def test_where_only_the_compiled_model_is_not_finite_it_says_so():
+    with pm.Model() as model:
+        pm.Normal("x")
+    point = model.initial_point()
+    probe = Probe("initial", point, np.nan, {"x": np.zeros(())})
+    (finding,) = nonfinite_logp(Facts(model, None, (probe,)))
+    assert "that of every factor is" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("kinds", "severity"),
+    [
+        ({"initial": 1}, "error"),
+        ({"jittered": 3}, "error"),
+        ({"jittered": 1}, "warning"),
+        ({"prior": 1}, "warning"),
+        ({"corner": 1}, "hint"),
+        ({}, None),
+    ],
+)
+def test_the_grade_of_a_log_density_that_is_not_finite(kinds, severity):
+    """PyMC draws another start where the log-density is not finite, as long as one is good."""
+    with pm.Model() as model:
+        x = pm.Normal("x")
+        pm.Potential("p", pt.sqrt(10 - x))
+    probes = [
+        Probe(kind, {"x": np.array(20.0 if i < kinds.get(kind, 0) else 0.0)},
+              np.nan if i < kinds.get(kind, 0) else 0.0, {"x": np.zeros(())})
+        for kind, number in (("initial", 1), ("jittered", 3), ("prior", 3), ("corner", 3))
+        for i in range(number)
+    ]  # fmt: skip
+    found = list(nonfinite_logp(Facts(model, None, tuple(probes))))
+    assert [finding.severity for finding in found] == [severity] * (severity is not None)
+    if found:
+        assert found[0].factor == "p"
+        assert "20" in found[0].expression or "-10" in found[0].message
+
+
+def test_flat_without_a_bound_is_worse_than_with_one():
+    with pm.Model(), interpreted():
+        z = pm.Flat("z", shape=2)
+        u = pm.Uniform("u", 0, 1, default_transform=None)
+        pm.Normal("y", z[0] + 0 * u, 1, observed=0.0)
+        check = check_model(draws=5)
+    found = {f.variable: f.severity for f in check.findings if f.rule == "flat-direction"}
+    assert found == {"z": "error", "u": "warning"}
+
+
+def test_no_rule_is_without_a_clinic():
+    functions = {*EXPRESSIONS_ONLY.values(), *WITH_DENSITY.values(), unscaled_parameters}
+    assert functions == set(RULES)
+
+
+def test_names_of_this_package_in_remedies_exist():
+    for name in ("TruncatedNormal", "check_gradient"):
+        assert getattr(pst, name)
