@@ -1,16 +1,16 @@
 """Hard and healthy models that the watchdog must let run: how many of their runs it stopped.
 
-The cases are those of `pytest -m soak tests/watchdog`: the default policy, four chains of 500 tuning
-and 500 other draws (the Poisson regression: 1,000 tuning ones), seeds 1 to 5. Rows of divergences and of
-non-finite proposals are the longest of any chain in the runs that were not stopped, tuning included;
-the policy's limits are 50 and 10 after tuning, none and 200 before.
+The cases are those of `pytest -m soak tests/watchdog`: the default policy, four chains of 500
+tuning and 500 other draws (the Poisson regression: 1,000 tuning ones), seeds 1 to 5. Rows of
+divergences and of non-finite proposals are the longest of any chain in the runs that were not
+stopped, tuning included; the policy's limits are 50 and 10 after tuning, none and 200 before.
 
-Two cases are left out because they are not healthy, by plain `pm.sample` with 1,000 tuning and 1,000
-other draws, four chains, seeds 1 to 5:
+Two cases are left out because they are not healthy, by plain `pm.sample` with 1,000 tuning and
+1,000 other draws, four chains, seeds 1 to 5:
 
 * The horseshoe written centred, under PyMC's NUTS: of the 1,000 draws of a chain 122 to 664 are
-  divergent, up to 107, 32, 11, 54 and 57 in a row. The default policy stops three of these runs. The
-  non-centred horseshoe, which one would write, is among the cases.
+  divergent, up to 107, 32, 11, 54 and 57 in a row. The default policy stops three of these runs.
+  The non-centred horseshoe, which one would write, is among the cases.
 * The Poisson regression under nutpie: in 0, 0, 3, 2 and 1 of the four chains all 1,000 draws are
   divergent and the same. The soak checks that exactly such runs are stopped.
 """

@@ -134,16 +134,36 @@ def faulty(step, fault, faulty_from, faulty_chain=1):
     return step
 
 
-class HangsFarOut(Op):
-    """Zero, and never an answer beyond two."""
+class HarmlessFarIn(Op):
+    """Zero; what happens elsewhere is for subclasses to say."""
 
     def make_node(self, x):
         return Apply(self, [pt.as_tensor(x)], [pt.dscalar()])
 
     def perform(self, node, inputs, outputs):
-        if abs(inputs[0]) > 2:
-            time.sleep(3600)
+        self.fault(inputs[0])
         outputs[0][0] = np.asarray(0.0)
 
     def pullback(self, inputs, outputs, cotangents):
         return [pt.zeros_like(inputs[0])]
+
+
+class HangsFarOut(HarmlessFarIn):
+    """Never an answer beyond two."""
+
+    def fault(self, x):
+        if abs(x) > 2:
+            time.sleep(3600)
+
+
+class Raises(HarmlessFarIn):
+    """An error in every call of this process after the first so many."""
+
+    def __init__(self, after):
+        self.after = after
+        self.calls = 0
+
+    def fault(self, x):
+        self.calls += 1
+        if self.calls > self.after:
+            raise ArithmeticError("made for the test")

@@ -12,7 +12,7 @@ from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.nutpie_progress import longest_run
 from tests import optional
-from tests.watchdog.faults import HangsFarOut
+from tests.watchdog.faults import HangsFarOut, Raises
 
 nutpie = optional.require("nutpie")
 
@@ -152,6 +152,49 @@ def test_a_hang_is_ended_with_its_process(brief, no_child_left):
     report = caught.value.report
     assert report.cause == "stalled"
     assert sum(report.kept.get(0, (0, 0))) == report.draw
+
+
+@pytest.mark.filterwarnings("ignore:Numba will use object mode")
+@pytest.mark.parametrize("cores", [1, 2])
+def test_an_op_that_raises_is_named_and_the_draws_before_are_kept(cores, brief):
+    def build(after):
+        x = pm.Normal("x")
+        pm.Potential("p", Raises(after)(x))
+
+    several = brief | {"cores": cores, "nuts_sampler": "nutpie"}
+    with pm.Model():
+        build(after=10**9)
+        undisturbed = pm.sample(**several)
+    with pm.Model():
+        build(after=1_200)
+        with pytest.raises(SamplingAborted) as caught:
+            sample(**several | {"draws": 3_000})
+    error = caught.value
+    assert (error.report.cause, error.report.limit) == ("exception", "max_divergent")
+    assert isinstance(error.__cause__, ArithmeticError)
+    assert "ArithmeticError: made for the test" in str(error)
+    group = error.idata["watchdog"]
+    for chain, tree in error.chains.items():
+        raised = group.run_cause.sel(chain=chain).values.tolist().index("exception")
+        before = int(group.run_start.sel(chain=chain)[raised]) - 150
+        assert before > 0
+        common = min(before, 150)
+        np.testing.assert_array_equal(
+            tree.posterior.x.values[0, :common], undisturbed.posterior.x.values[chain, :common]
+        )
+
+
+def test_a_failure_of_nutpie_itself_is_an_abort(monkeypatch, healthy, brief):
+    def failing(handle, seconds):
+        raise RuntimeError("All initialization points failed")
+
+    monkeypatch.setattr("pymc_safetrunc._upstream.nutpie_finished", failing)
+    with (
+        healthy,
+        pytest.raises(SamplingAborted, match="All initialization points failed") as caught,
+    ):
+        sample(**brief)
+    assert caught.value.report.cause == "exception"
 
 
 @pytest.mark.parametrize(
