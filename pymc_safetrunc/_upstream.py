@@ -102,6 +102,7 @@ __all__ = [
     "nutpie_leave_hanging",
     "nutpie_settings",
     "nutpie_start",
+    "nutpie_too_old",
     "nutpie_usable",
     "nutpie_with_starts",
     "package_result",
@@ -151,7 +152,7 @@ def nutpie_usable() -> bool:
     """
     if not _mcmc.NUTPIE_INSTALLED:
         return False
-    if _mcmc._nutpie_meets_min_version():
+    if not nutpie_too_old():
         return True
     wanted = ".".join(map(str, _mcmc.NUTPIE_MIN_VERSION))
     warnings.warn(
@@ -162,6 +163,11 @@ def nutpie_usable() -> bool:
         stacklevel=2,
     )
     return False
+
+
+def nutpie_too_old() -> bool:
+    """Say whether PyMC refuses the installed nutpie. Feature: `sample` does so too."""
+    return not _mcmc._nutpie_meets_min_version()
 
 
 def linker_suits_nutpie(linker: Any) -> bool:

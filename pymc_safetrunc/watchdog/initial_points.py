@@ -95,7 +95,7 @@ def _init_nuts(request: Request):
     for name, value in kwargs.pop("nuts", {}).items():
         kwargs.setdefault(name, value)
 
-    def build(retries):
+    def build(retries, quiet):
         with request.blas_limiter():
             return pm.init_nuts(
                 init=request.init,
@@ -104,7 +104,7 @@ def _init_nuts(request: Request):
                 model=request.model,
                 random_seed=request.seeds,
                 progressbar=bool(request.progressbar),
-                quiet=request.quiet,
+                quiet=quiet,
                 jitter_max_retries=retries,
                 tune=request.tune,
                 initvals=request.initvals,
@@ -114,7 +114,7 @@ def _init_nuts(request: Request):
 
     tried, allowed = request.jitter_max_retries + 1, request.policy.max_init_attempts
     try:
-        return build(request.jitter_max_retries)
+        return build(request.jitter_max_retries, request.quiet)
     except SamplingError as error:
         if "jitter" not in request.init.lower() and request.init.lower() != "auto":
             raise
@@ -122,7 +122,7 @@ def _init_nuts(request: Request):
             raise _no_finite_density(request, tried) from error
     _warn(request, None, tried, Cause.LOGP_AT_STATE)
     try:
-        return build(allowed - 1)
+        return build(allowed - 1, quiet=True)  # the method has been announced
     except SamplingError as error:
         raise _no_finite_density(request, allowed) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,14 @@ from pytensor.compile.mode import get_mode
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
 
-__all__ = ["Request", "pick_sampler"]
+__all__ = ["Request", "check_installed", "pick_sampler"]
+
+# What each sampler needs, and what to give pip
+_NEEDS = {
+    "nutpie": (("nutpie",), "'pymc-safetrunc[nutpie]'"),
+    "numpyro": (("jax", "numpyro"), "'pymc-safetrunc[jax]'"),
+    "blackjax": (("jax", "blackjax"), "'pymc-safetrunc[jax]' blackjax"),
+}
 
 
 @dataclass
@@ -140,3 +148,20 @@ def pick_sampler(request: Request) -> str:
         and _upstream.linker_suits_nutpie(linker)
     )
     return "nutpie" if nutpie else "pymc"
+
+
+def check_installed(sampler: str) -> None:
+    """See that the packages of a sampler are there.
+
+    Raises
+    ------
+    ImportError
+        If one is not; the message says how to install it.
+    """
+    packages, to_install = _NEEDS.get(sampler, ((), ""))
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"nuts_sampler={sampler!r}: {' and '.join(missing)} not found. "
+            f"Install with: pip install {to_install}"
+        )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import pymc as pm
 from pymc.exceptions import SamplingError
 from pymc.model import Model, modelcontext
 
-from pymc_safetrunc._upstream import sampling_log
+from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog import nutpie, pymc_samplers
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
-from pymc_safetrunc.watchdog.request import Request, pick_sampler
+from pymc_safetrunc.watchdog.request import Request, check_installed, pick_sampler
 
 __all__ = ["sample"]
 
@@ -55,31 +56,81 @@ def sample(
     """Draw samples as ``pm.sample`` does, and stop when a chain is doomed.
 
     The draws of a run that is not stopped are bitwise those of ``pm.sample`` with the same
-    arguments. Every argument but the last means what it means there.
+    arguments. Every argument but ``watchdog`` means what it means there.
 
     Parameters
     ----------
-    draws, tune, chains, cores, random_seed, progressbar, progressbar_theme, quiet, step, \
-var_names, nuts_sampler, initvals, init, jitter_max_retries, n_init, trace, \
-discard_tuned_samples, compute_convergence_checks, keep_warning_stat, return_inferencedata, \
-idata_kwargs, nuts_sampler_kwargs, callback, mp_ctx, blas_cores, model, backend, compile_kwargs, \
-**kwargs
-        See :func:`pymc.sample`.
+    draws : int
+        Draws of each chain after tuning.
+    tune : int, optional
+        Tuning transitions of each chain before them; the sampler's own number by default.
+    chains : int, optional
+        Number of chains: by default as many as ``cores``, and at least 2.
+    cores : int, optional
+        Chains sampled at the same time: by default as many as the machine has cores, at most 4.
+    random_seed : int, array_like or numpy.random.Generator, optional
+        A seed, or one for each chain.
+    progressbar, progressbar_theme
+        Whether and which progress bars are shown.
+    quiet : bool
+        No log and no progress bars.
+    step : step method or sequence of them, optional
+        Built step methods; :func:`~pymc_safetrunc.watchdog.watch` is not needed around them.
+    var_names : sequence of str, optional
+        Variables to keep.
+    nuts_sampler : {"pymc", "nutpie", "numpyro", "blackjax"}, optional
+        By default nutpie, where it is installed and the other arguments allow it.
+    initvals : dict or sequence of dict, optional
+        Starting values, for all chains or for each. A good one is not moved.
+    init, jitter_max_retries, n_init
+        How PyMC's NUTS finds its starting points, and how often ``init`` tries. More tries
+        follow, up to the policy's ``max_init_attempts``.
+    trace : ZarrTrace, optional
+        Where to write the draws while sampling.
+    discard_tuned_samples, compute_convergence_checks, keep_warning_stat, return_inferencedata, \
+idata_kwargs
+        What is returned, and what is said of it.
+    nuts_sampler_kwargs : dict, optional
+        Deprecated: give ``nuts={...}``.
+    callback : callable, optional
+        Called with ``trace=`` and ``draw=`` at every draw of PyMC's own samplers.
+    mp_ctx : {"fork", "forkserver", "spawn"} or context, optional
+        How worker processes are started.
+    blas_cores : int, "auto" or None
+        Threads for linear algebra, all chains together.
+    model : Model, optional
+        By default that of the ``with`` block.
+    backend, compile_kwargs
+        How the model is compiled.
     watchdog : bool or WatchdogPolicy
         True for the default policy, False for plain ``pm.sample``.
+    **kwargs
+        Arguments for step methods by their name, as in ``nuts={"max_treedepth": 12}``, or
+        ``target_accept=0.9``.
 
     Returns
     -------
     DataTree, MultiTrace or ZarrTrace
-        What ``pm.sample`` returns. A DataTree has the group ``watchdog`` besides.
+        What ``pm.sample`` returns. A DataTree has the group ``watchdog`` besides, with the counts
+        of every chain. After Ctrl-C, what was drawn; all of it in the group ``interrupted``.
 
     Raises
     ------
     SamplingAborted
         If a limit of the policy was reached, a starting point could not be found, an exception was
-        raised while sampling, or a worker process hung or died. It holds every draw taken.
+        raised while sampling, or a worker process hung or died. It holds every draw taken. With
+        ``WatchdogPolicy(on_abort="return")`` the draws are returned instead, with a warning.
+    ImportError
+        If the sampler asked for is not installed.
     TypeError
         If ``watchdog`` is neither a bool nor a policy.
+    ValueError
+        If ``stall_seconds`` cannot be honoured, or ``pm.sample`` refuses an argument.
+
+    See Also
+    --------
+    pymc.sample : The arguments in full.
+    pymc_safetrunc.watchdog.watch : The same for one step method in ``pm.sample(step=...)``.
 
     Notes
     -----
@@ -89,13 +140,26 @@ idata_kwargs, nuts_sampler_kwargs, callback, mp_ctx, blas_cores, model, backend,
 
     Examples
     --------
+    >>> import numpy as np
     >>> import pymc as pm
-    >>> from pymc_safetrunc.watchdog import sample
+    >>> from pymc_safetrunc.watchdog import SamplingAborted, sample
     >>> with pm.Model():
     ...     x = pm.Normal("x")
     ...     idata = sample(20, tune=20, chains=1, quiet=True, compute_convergence_checks=False)
     >>> int(idata["watchdog"]["divergent"].sum())
     0
+
+    An infinite bound handed over as data gives PyMC's truncated normal a gradient of NaN:
+
+    >>> with pm.Model():
+    ...     upper = pm.Data("upper", np.inf)
+    ...     sigma = pm.InverseGamma("sigma", 2, 3)
+    ...     v = pm.TruncatedNormal("v", 0, sigma, lower=0, upper=upper)
+    ...     try:
+    ...         sample(quiet=True)
+    ...     except SamplingAborted as error:
+    ...         print(error.report.cause, error.report.diagnosis.findings[0].source)
+    gradient-at-state upper
     """
     arguments = {
         name: value for name, value in locals().items() if name not in ("watchdog", "kwargs")
@@ -124,16 +188,16 @@ def _sample(arguments: dict[str, Any], kwargs: dict[str, Any], policy: WatchdogP
     if isinstance(arguments["trace"], list):
         raise ValueError("Please use `var_names` keyword argument for partial traces.")
     nuts_sampler_kwargs = arguments.pop("nuts_sampler_kwargs")
-    arguments_deprecated = nuts_sampler_kwargs is not None
     step_kwargs = _step_kwargs(nuts_sampler_kwargs, kwargs)
     request = Request.from_arguments({**arguments, "step_kwargs": step_kwargs}, policy)
     sampler = pick_sampler(request)
-    if sampler in ("pymc", "nutpie"):
-        _warn_as_pymc(request, arguments_deprecated)
+    if sampler != "pymc" and _is_refused(request, sampler):
+        return pm.sample(**plain, **kwargs)  # which says what is wrong
+    check_installed(sampler)
+    if sampler in ("pymc", "nutpie"):  # the others go through pm.sample, which warns itself
+        _warn_as_pymc(request, nuts_sampler_kwargs is not None)
     if sampler == "pymc":
         return pymc_samplers.run(request)
-    if sampler not in ("nutpie", "numpyro", "blackjax") or _is_refused(request, sampler):
-        return pm.sample(**plain, **kwargs)  # which says what is wrong
     if sampler == "nutpie":
         _warn_what_is_ignored(request, sampler)
         return nutpie.run(request)
@@ -143,13 +207,15 @@ def _sample(arguments: dict[str, Any], kwargs: dict[str, Any], policy: WatchdogP
 
 
 def _is_refused(request: Request, sampler: str) -> bool:
-    """Say whether ``pm.sample`` refuses these arguments together with an external sampler."""
+    """Say whether ``pm.sample`` refuses an external sampler, or these arguments with it."""
     return (
-        not request.return_inferencedata
+        sampler not in ("nutpie", "numpyro", "blackjax")
+        or not request.return_inferencedata
         or request.trace is not None
         or request.callback is not None
         or not set(request.step_kwargs) <= {"nuts"}
         or (sampler == "nutpie" and not isinstance(request.initvals, dict | None))
+        or (sampler == "nutpie" and find_spec("nutpie") and _upstream.nutpie_too_old())
     )
 
 
@@ -201,9 +267,9 @@ def _warn_as_pymc(request: Request, nuts_sampler_kwargs_given: bool) -> None:
             stacklevel=4,
         )
     if not request.quiet and request.draws == 0:
-        sampling_log.warning("Tuning was enabled throughout the whole trace.")
+        _upstream.sampling_log.warning("Tuning was enabled throughout the whole trace.")
     elif not request.quiet and request.draws < 100:
-        sampling_log.warning(
+        _upstream.sampling_log.warning(
             f"Only {request.draws} samples per chain. Reliable r-hat and ESS diagnostics require "
             "longer chains for accurate estimate."
         )

@@ -31,6 +31,16 @@ def test_a_log_density_that_is_never_finite_is_given_up(settings):
     assert "15 starting points tried" in str(caught.value)
 
 
+def test_initialising_is_announced_once(settings, caplog):
+    with pm.Model():
+        x = pm.Normal("x")
+        pm.Potential("p", pm.math.log(-pm.math.exp(x)))
+        with caplog.at_level(logging.INFO, "pymc"), pytest.raises(SamplingAborted):
+            sample(nuts_sampler="pymc", **settings | {"quiet": False})
+    assert caplog.text.count("Initializing NUTS") == 1
+    assert caplog.text.count("trying up to 100") == 1
+
+
 def test_on_abort_return_raises_when_there_is_no_draw(doomed, settings):
     with doomed, pytest.raises(SamplingAborted):
         sample(nuts_sampler="pymc", watchdog=WatchdogPolicy(on_abort="return"), **settings)

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import re
+import sys
 
 import numpy as np
 import pymc as pm
@@ -88,6 +90,45 @@ def test_what_pm_sample_refuses_is_refused(options, healthy, settings):
             pm.sample(**settings | options)
         with pytest.raises((ValueError, TypeError)):
             sample(**settings | options)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "package", "extra"),
+    [
+        ("nutpie", "nutpie", "'pymc-safetrunc[nutpie]'"),
+        ("numpyro", "numpyro", "'pymc-safetrunc[jax]'"),
+        ("blackjax", "blackjax", "'pymc-safetrunc[jax]' blackjax"),
+    ],
+)
+def test_a_sampler_that_is_not_installed_says_how_to_get_it(
+    sampler, package, extra, healthy, settings, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    with healthy, pytest.raises(ImportError) as caught:
+        sample(nuts_sampler=sampler, **settings)
+    assert f"{package} not found" in str(caught.value)
+    assert f"pip install {extra}" in str(caught.value)
+
+
+def test_an_old_nutpie_is_refused_in_pymcs_words(healthy, settings, monkeypatch):
+    optional.require("nutpie")
+    monkeypatch.setattr("pymc.sampling.mcmc.NUTPIE_MIN_VERSION", (99, 0, 0))
+    with healthy, pytest.raises(ImportError, match=r"requires nutpie>=99\.0\.0"):
+        sample(nuts_sampler="nutpie", **settings)
+
+
+@pytest.mark.parametrize("wrong", [{"drawz": 10}, {"nuts_sampler": "stan"}])
+def test_nothing_is_said_twice_before_an_error(wrong, healthy, settings, caplog):
+    loud = {**settings, "quiet": False, "nuts_sampler": "nutpie"} | wrong
+    with healthy, pytest.raises((TypeError, ValueError)):
+        sample(**loud)
+    assert caplog.text.count("Only 25 samples per chain") == 1
+
+
+def test_the_help_names_every_argument():
+    described = inspect.getdoc(sample)
+    for name in inspect.signature(sample).parameters:
+        assert re.search(rf"^(\w+, )*(\*\*)?{name}\b", described, flags=re.MULTILINE), name
 
 
 def test_the_callers_dicts_are_left_alone(healthy, settings):
