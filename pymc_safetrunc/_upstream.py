@@ -12,6 +12,7 @@ import dataclasses
 import multiprocessing
 import sys
 import warnings
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ def nutpie_usable() -> bool:
 
 def nutpie_too_old() -> bool:
     """Say whether PyMC refuses the installed nutpie. Feature: `sample` does so too."""
-    return not _mcmc._nutpie_meets_min_version()
+    return find_spec("nutpie") is not None and not _mcmc._nutpie_meets_min_version()
 
 
 def linker_suits_nutpie(linker: Any) -> bool:

@@ -16,6 +16,7 @@ from xarray import Dataset, DataTree
 from pymc_safetrunc import _upstream
 
 __all__ = [
+    "INTERRUPTED_GROUP",
     "chain_trees",
     "common_tree",
     "cut_chain",
@@ -24,6 +25,9 @@ __all__ = [
     "from_zarr",
     "kept_lengths",
 ]
+
+# Holds the whole chains after Ctrl-C, when they do not fit PyMC's rectangle of draws.
+INTERRUPTED_GROUP = "interrupted"
 
 _SAMPLE_GROUPS = ("posterior", "sample_stats", "warmup_posterior", "warmup_sample_stats")
 

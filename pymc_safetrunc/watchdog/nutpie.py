@@ -20,7 +20,12 @@ from xarray import DataTree
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.child import run_in_child
 from pymc_safetrunc.watchdog.counter import Cause
-from pymc_safetrunc.watchdog.draws import cut_chain, cut_common, few_draws_are_no_mistake
+from pymc_safetrunc.watchdog.draws import (
+    INTERRUPTED_GROUP,
+    cut_chain,
+    cut_common,
+    few_draws_are_no_mistake,
+)
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
 from pymc_safetrunc.watchdog.nutpie_guard import Guard, in_short
@@ -209,7 +214,7 @@ def _interrupted(tree: DataTree, lengths) -> DataTree:
         return tree
     for chain, pair in enumerate(lengths):
         if sum(pair):
-            result[f"interrupted/chain_{chain}"] = cut_chain(tree, chain, pair)
+            result[f"{INTERRUPTED_GROUP}/chain_{chain}"] = cut_chain(tree, chain, pair)
     return result
 
 

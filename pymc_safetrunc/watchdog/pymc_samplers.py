@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import pickle
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -17,23 +15,19 @@ from pymc.step_methods.compound import flatten_steps
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog import draws as kept
-from pymc_safetrunc.watchdog.counter import Cause, ChainCounter
+from pymc_safetrunc.watchdog.counter import ChainCounter
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
 from pymc_safetrunc.watchdog.initial_points import points_and_step
+from pymc_safetrunc.watchdog.population import watched_population
 from pymc_safetrunc.watchdog.preflight import step_density, warn_before
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
 from pymc_safetrunc.watchdog.request import Request
-from pymc_safetrunc.watchdog.step import MarkedStats, unwatch, watch_for_driver
+from pymc_safetrunc.watchdog.step import unwatch, watch_for_driver
+from pymc_safetrunc.watchdog.step_end import MarkedStats
 from pymc_safetrunc.watchdog.workers import Workers
 
-__all__ = ["INTERRUPTED_GROUP", "run"]
-
-# Holds the whole chains after Ctrl-C, when they do not fit PyMC's rectangle of draws.
-INTERRUPTED_GROUP = "interrupted"
-
-# With PyMC's own three seconds for a population's workers, time to leave the two we promise.
-_POPULATION_PATIENCE = 1.5
+__all__ = ["run"]
 
 
 class _CallbackFailed(Exception):
@@ -155,12 +149,11 @@ def _interrupted_result(request: Request, traces, tune: int, seconds: float):
             raise
     chains = kept.chain_trees(traces, tune, request.model, seconds, **_conversion(request))
     for chain, tree in chains.items():
-        result[f"{INTERRUPTED_GROUP}/chain_{chain}"] = tree
-    _info(
+        result[f"{kept.INTERRUPTED_GROUP}/chain_{chain}"] = tree
+    _warn(
         request,
-        "warning",
-        f"Sampling was interrupted. Every draw of every chain is in the group "
-        f'"{INTERRUPTED_GROUP}" of the result.',
+        "Sampling was interrupted. Every draw of every chain is in the group "
+        f'"{kept.INTERRUPTED_GROUP}" of the result.',
     )
     return result
 
@@ -209,17 +202,16 @@ def _sample(request: Request, step, points, traces, tune: int, observer: _Observ
                     "cannot be pickled for one. Leave it None, or define the model's functions "
                     "and Ops in a module."
                 ) from error
-            _info(request, "warning", "Could not pickle model, sampling singlethreaded.")
+            _warn(request, "Could not pickle model, sampling singlethreaded.")
     loop = _sample_population if population else _sample_in_this_process
     with request.blas_limiter():
         loop(request, step, points, traces, tune, observer)
 
 
 def _sample_in_workers(request, step, points, traces, tune, observer) -> None:
-    _info(
-        request, "info", f"Multiprocess sampling ({request.chains} chains in {request.cores} jobs)"
+    _announce(
+        request, step, f"Multiprocess sampling ({request.chains} chains in {request.cores} jobs)"
     )
-    _upstream.log_step_hierarchy(step)
     zarr_chains = _upstream.chains_recording_in_workers(traces)
     with (
         contextlib.suppress(KeyboardInterrupt),
@@ -234,75 +226,37 @@ def _sample_in_workers(request, step, points, traces, tune, observer) -> None:
 
 
 def _sample_in_this_process(request, step, points, traces, tune, observer) -> None:
-    _info(request, "info", f"Sequential sampling ({request.chains} chains in 1 job)")
-    _upstream.log_step_hierarchy(step)
+    _announce(request, step, f"Sequential sampling ({request.chains} chains in 1 job)")
     _upstream.sample_sequentially(
-        draws=request.draws + tune,
-        tune=tune,
-        step=step,
-        start=points,
-        traces=traces,
         chains=request.chains,
-        rngs=request.rngs,
-        progressbar=request.progressbar,
         progressbar_theme=request.progressbar_theme,
-        model=request.model,
         callback=observer,
+        **_common(request, step, points, traces, tune),
     )
 
 
 def _sample_population(request, step, points, traces, tune, observer) -> None:
-    _info(request, "info", f"Population sampling ({request.chains} chains)")
-    _upstream.log_step_hierarchy(step)
-    before = set(multiprocessing.active_children())
-    for trace in traces:  # the population's loop has no callback, so listen where it records
-        trace.record = _listening(trace, observer, before)
-    try:
+    _announce(request, step, f"Population sampling ({request.chains} chains)")
+    with watched_population(traces, observer.count):
         _upstream.sample_population(
             initial_points=points,
             parallelize=request.cores > 1,
-            draws=request.draws + tune,
-            tune=tune,
-            step=step,
-            start=points,
-            traces=traces,
-            rngs=request.rngs,
-            progressbar=request.progressbar,
-            model=request.model,
+            **_common(request, step, points, traces, tune),
         )
-    except (EOFError, ConnectionError) as error:
-        _end_later(before)
-        stop = Stop(Cause.WORKER_DIED, transitions=observer.counters[0].transitions)
-        raise ChainStopped(None, stop) from error
-    finally:
-        for trace in traces:
-            del trace.record
 
 
-def _listening(trace, observer: _Observer, before: set):
-    record = trace.record
-
-    def record_and_count(point, stats, *, in_warmup):
-        flushed = record(point, stats, in_warmup=in_warmup)
-        stop = observer.count(trace.chain, stats)
-        if stop is not None:
-            _end_later(before)
-            raise ChainStopped(trace.chain, stop)
-        return flushed
-
-    return record_and_count
-
-
-def _end_later(before: set) -> None:
-    """Kill, after a while, the child processes that were not there before."""
-
-    def kill():
-        for process in set(multiprocessing.active_children()) - before:
-            process.kill()
-
-    timer = threading.Timer(_POPULATION_PATIENCE, kill)
-    timer.daemon = True
-    timer.start()
+def _common(request: Request, step, points, traces, tune: int) -> dict[str, Any]:
+    """Return what both of PyMC's loops in this process are given."""
+    return {
+        "draws": request.draws + tune,
+        "tune": tune,
+        "step": step,
+        "start": points,
+        "traces": traces,
+        "rngs": request.rngs,
+        "progressbar": request.progressbar,
+        "model": request.model,
+    }
 
 
 def _abort(
@@ -336,6 +290,12 @@ def _conversion(request: Request) -> dict[str, Any]:
     }
 
 
-def _info(request: Request, level: str, message: str) -> None:
+def _announce(request: Request, step, message: str) -> None:
     if not request.quiet:
-        getattr(_upstream.sampling_log, level)(message)
+        _upstream.sampling_log.info(message)
+    _upstream.log_step_hierarchy(step)
+
+
+def _warn(request: Request, message: str) -> None:
+    if not request.quiet:
+        _upstream.sampling_log.warning(message)

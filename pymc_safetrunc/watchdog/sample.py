@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import pymc as pm
@@ -215,7 +214,7 @@ def _is_refused(request: Request, sampler: str) -> bool:
         or request.callback is not None
         or not set(request.step_kwargs) <= {"nuts"}
         or (sampler == "nutpie" and not isinstance(request.initvals, dict | None))
-        or (sampler == "nutpie" and find_spec("nutpie") and _upstream.nutpie_too_old())
+        or (sampler == "nutpie" and _upstream.nutpie_too_old())
     )
 
 

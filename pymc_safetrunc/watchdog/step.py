@@ -7,63 +7,24 @@ state. All that is added lives in one attribute, ``_watchdog``.
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pymc.blocking import DictToArrayBijection, RaveledVars
 from pymc.exceptions import SamplingError
 from pymc.model import Model
-from pymc.step_methods import Slice
-from pymc.step_methods.arraystep import ArrayStep
 from pymc.step_methods.compound import BlockedStep, CompoundStep, flatten_steps
 from pymc.step_methods.hmc.base_hmc import BaseHMC
 
 from pymc_safetrunc._upstream import running_chain
 from pymc_safetrunc.watchdog.counter import Cause, ChainCounter
-from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
-from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
+from pymc_safetrunc.watchdog.spies import DensitySpy, place_spies, remove_spies
+from pymc_safetrunc.watchdog.step_cause import judge_for, trajectory_cause
+from pymc_safetrunc.watchdog.step_end import bad_transition, failed
 
-__all__ = ["MarkedStats", "unwatch", "watch", "watch_for_driver"]
-
-_INF = float("inf")
-
-
-class MarkedStats(dict):
-    """Statistics of a bad transition, with the cause for whoever drives the sampling.
-
-    An attribute and not a key: traces refuse keys they were not told of.
-    """
-
-    cause: Cause
-    stop: Stop | None = None
-
-
-class DensitySpy:
-    """A compiled log-density that remembers where it was NaN or +inf."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.bad: Any = None
-        self.last_is_bad = False
-
-    def __call__(self, *args):
-        value = self.function(*args)
-        if value < _INF:
-            self.last_is_bad = False
-        else:
-            self.last_is_bad = True
-            self.bad = args[0]
-        return value
-
-    def __getattr__(self, name: str):
-        if name == "function":  # asked for while unpickling, before it is there
-            raise AttributeError(name)
-        return getattr(self.function, name)
+__all__ = ["unwatch", "watch", "watch_for_driver"]
 
 
 class StepWatch:
@@ -181,7 +142,7 @@ def unwatch(step) -> None:
     """Give a step back as it was before it was watched."""
     for leaf in flatten_steps(step):
         if "_watchdog" in vars(leaf):
-            _remove_spies(leaf)
+            remove_spies(leaf)
             leaf.__class__ = type(leaf).__bases__[0]
             del leaf._watchdog
 
@@ -191,7 +152,7 @@ def _watch_leaves(step, policy: WatchdogPolicy, *, raises: bool) -> None:
         unwatch(leaf)
         # PyMC keeps the model of every step among the arguments that rebuild it.
         model = leaf.__getnewargs_ex__()[1]["model"]
-        spies = _place_spies(leaf)
+        spies = place_spies(leaf)
         leaf.__class__ = _watched_class(type(leaf))  # type: ignore[arg-type]
         leaf._watchdog = StepWatch(
             policy,
@@ -200,28 +161,6 @@ def _watch_leaves(step, policy: WatchdogPolicy, *, raises: bool) -> None:
             model=model,
             spies=spies,
         )
-
-
-def _place_spies(step: BlockedStep) -> tuple[DensitySpy, ...]:
-    """Put a spy on every log-density a gradient-free step calls."""
-    spies: list[DensitySpy] = []
-    for name in ("delta_logp", "logp"):  # Metropolis and its kin; Slice
-        function = vars(step).get(name)
-        if callable(function):
-            spies.append(DensitySpy(function))
-            setattr(step, name, spies[-1])
-    if isinstance(step, ArrayStep):  # the discrete Gibbs and Metropolis steps
-        step.fs = [DensitySpy(function) for function in step.fs]
-        spies.extend(step.fs)
-    return tuple(spies)
-
-
-def _remove_spies(step: BlockedStep) -> None:
-    for name, value in list(vars(step).items()):
-        if isinstance(value, DensitySpy):
-            setattr(step, name, value.function)
-    if isinstance(step, ArrayStep):
-        step.fs = [getattr(f, "function", f) for f in step.fs]
 
 
 @cache
@@ -270,38 +209,15 @@ def _classifying_trajectory(base):
         result = inner(self, start, p0, step_size)
         if result.divergence_info:
             watch = self._watchdog
-            watch.cause, watch.bad = _trajectory_cause(start, result.divergence_info)
+            watch.cause, watch.bad = trajectory_cause(start, result.divergence_info)
         return result
 
     return _hamiltonian_step
 
 
-def _trajectory_cause(start, info) -> tuple[Cause, RaveledVars]:
-    """Tell why a Hamiltonian trajectory diverged, and at which position."""
-    if not np.isfinite(start.q_grad).all():
-        return Cause.GRADIENT_AT_STATE, start.q
-    proposal = info.state_div
-    if info.exec_info is not None or proposal is None:
-        return Cause.LINEAR_ALGEBRA, start.q if info.state is None else info.state.q
-    logp = proposal.model_logp
-    if logp == -_INF:
-        return Cause.LOGP_MINUS_INF, proposal.q
-    if not np.isfinite(proposal.q.data).all():
-        # Only a gradient that was not finite one leapfrog step before leads to such a position.
-        return Cause.GRADIENT_ON_PATH, info.state.q
-    if not logp < _INF:
-        return Cause.LOGP_NAN, proposal.q
-    if not np.isfinite(proposal.q_grad).all():
-        return Cause.GRADIENT_ON_PATH, proposal.q
-    return Cause.ENERGY_ERROR, proposal.q
-
-
 def _counting_step(base):
     inner = base.step
-    # A Hamiltonian step tells its cause itself; others are judged by what their transition left.
-    judge = None if issubclass(base, BaseHMC) else _left_behind
-    if issubclass(base, Slice):
-        judge = _accepted
+    judge = judge_for(base)
 
     def step(self, point):
         watch = self._watchdog
@@ -310,124 +226,11 @@ def _counting_step(base):
         except Exception as error:
             if watch.raises and not isinstance(error, SamplingError):
                 raise
-            raise _failed(self, point, error) from error
+            raise failed(self, point, error) from error
         cause = watch.cause if judge is None else judge(watch, result[1])
         if cause is None:
             watch.counter.record()
             return result
-        return _bad_transition(self, cause, point, result)
+        return bad_transition(self, cause, point, result)
 
     return step
-
-
-def _left_behind(watch: StepWatch, stats) -> Cause | None:
-    """Judge a gradient-free step by the densities it met, or one of the user's by its stats."""
-    if watch.spies:
-        return _cause_from_spies(watch, Cause.ACCEPTANCE_NAN)
-    for row in stats:
-        if row.get("diverging"):
-            return Cause.ENERGY_ERROR
-        # an acceptance that overflows to infinity is none that is not a number
-        if (accept := row.get("accept")) is not None and accept != accept:
-            return Cause.ACCEPTANCE_NAN
-    return None
-
-
-def _accepted(watch: StepWatch, stats) -> Cause | None:
-    """Judge Slice, which accepts a NaN.
-
-    One that it met while it looked for the ends of its interval does no harm.
-    """
-    for spy in watch.spies:
-        if not spy.last_is_bad:
-            spy.bad = None
-    return _cause_from_spies(watch, Cause.ACCEPTED_NAN)
-
-
-def _cause_from_spies(watch: StepWatch, cause: Cause) -> Cause | None:
-    found = None
-    for spy in watch.spies:
-        if spy.bad is not None:
-            found, watch.bad, spy.bad = cause, spy.bad, None
-    return found
-
-
-def _bad_transition(step, cause: Cause, point, result):
-    watch = step._watchdog
-    bad, watch.cause, watch.bad = watch.bad, None, None
-    limit = watch.counter.record(cause)
-    new_point, stats = result
-    stop = None
-    if limit is not None:
-        counter = watch.counter
-        stop = Stop(
-            cause=cause,
-            limit=limit,
-            run_length=(counter.nonfinite_run if "nonfinite" in limit else counter.divergent_run),
-            transitions=counter.transitions,
-            phase="tuning" if counter.tuning else "sampling",
-            point=_full_point(step, point, bad),
-            step=_describe(step),
-        )
-        if watch.raises:
-            raise _aborted(stop, watch)
-        if not stats:  # nowhere to leave the mark
-            raise ChainStopped(running_chain(), stop)
-    if not watch.raises and stats:
-        marked = MarkedStats(stats[0])
-        marked.cause, marked.stop = cause, stop
-        stats = [marked, *stats[1:]]
-    return new_point, stats
-
-
-def _failed(step, point, error: Exception) -> Exception:
-    """Say where a step raised; PyMC raises its SamplingError at a state it cannot leave."""
-    if isinstance(error, SamplingError):
-        cause, original = Cause.LOGP_AT_STATE, None
-        detail = f"PyMC says: {str(error).splitlines()[0]}"
-    else:
-        cause, original = Cause.EXCEPTION, _picklable(error)
-        detail = f"{type(error).__name__}: {error}"
-    counter = step._watchdog.counter
-    stop = Stop(
-        cause=cause,
-        transitions=counter.transitions,
-        phase="tuning" if counter.transitions < counter.tune else "sampling",
-        point=_full_point(step, point, None),
-        step=_describe(step),
-        detail=detail,
-    )
-    if step._watchdog.raises:
-        return _aborted(stop, step._watchdog)
-    return ChainStopped(running_chain(), stop, original)
-
-
-def _picklable(error: Exception) -> Exception:
-    """Return the error, or its words where it cannot leave a worker process."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
-
-
-def _aborted(stop: Stop, watch: StepWatch) -> SamplingAborted:
-    report = build_report(stop, chain=running_chain(), model=watch.model, keeps_draws=False)
-    return SamplingAborted(report)
-
-
-def _full_point(step, point, bad) -> dict[str, np.ndarray]:
-    """Return a copy of the whole point, with the step's own variables as they were proposed."""
-    full = dict(point)
-    if isinstance(bad, RaveledVars):
-        full.update(DictToArrayBijection.rmap(bad))
-    elif isinstance(bad, dict):
-        full.update(bad)
-    elif bad is not None:
-        own = DictToArrayBijection.map({v.name: point[v.name] for v in step.vars})
-        full.update(DictToArrayBijection.rmap(RaveledVars(bad, own.point_map_info)))
-    return {name: np.array(value) for name, value in full.items()}
-
-
-def _describe(step) -> str:
-    return f"{type(step).__name__}: {', '.join(v.name for v in step.vars)}"
