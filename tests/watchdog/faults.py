@@ -134,6 +134,17 @@ def faulty(step, fault, faulty_from, faulty_chain=1):
     return step
 
 
+class SlowToArrive:
+    """Takes its time to be unpickled."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def __setstate__(self, state):
+        self.seconds = state["seconds"]
+        time.sleep(self.seconds)
+
+
 class HarmlessFarIn(Op):
     """Zero; what happens elsewhere is for subclasses to say."""
 
@@ -167,3 +178,12 @@ class Raises(HarmlessFarIn):
         self.calls += 1
         if self.calls > self.after:
             raise ArithmeticError("made for the test")
+
+
+class KillsItsProcess(Raises):
+    """As the system's out-of-memory killer does, after so many calls."""
+
+    def fault(self, x):
+        self.calls += 1
+        if self.calls > self.after:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -17,6 +17,9 @@ def test_the_doomed_model_is_stopped_before_the_first_transition(cores, doomed, 
     assert (report.phase, report.draw, report.cause) == ("initial point", 0, "gradient-at-state")
     assert set(report.point) == {"s_log__", "V_interval__"}
     assert "100 starting points tried" in str(report)
+    assert report.diagnosis.findings[0].source == "up"
+    assert "infinite, from up" in str(caught.value)
+    assert "  s_log__ = " in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 24  # a screen
     assert (caught.value.chains, caught.value.idata) == ({}, None)
 

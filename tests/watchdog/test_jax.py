@@ -28,6 +28,7 @@ def test_the_doomed_model_is_stopped_before_it_starts(doomed, brief):
     report = caught.value.report
     assert (report.sampler, report.phase) == ("numpyro", "initial point")
     assert {"s_log__", "V_interval__"} == set(report.point)
+    assert "infinite, from up" in str(caught.value)
 
 
 def test_a_result_is_judged_before_it_is_handed_back(brief):

@@ -12,7 +12,7 @@ from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.nutpie_progress import longest_run
 from tests import optional
-from tests.watchdog.faults import HangsFarOut, Raises
+from tests.watchdog.faults import HangsFarOut, KillsItsProcess, Raises
 
 nutpie = optional.require("nutpie")
 
@@ -73,6 +73,7 @@ def test_the_doomed_model_is_stopped_before_it_starts(doomed, brief):
     assert (report.sampler, report.phase) == ("nutpie", "initial point")
     assert report.cause == "gradient-at-state"
     assert set(report.point) == {"s_log__", "V_interval__"}
+    assert "infinite, from up" in str(caught.value)
 
 
 def test_the_interpreter_exits_in_good_health(tmp_path):
@@ -152,6 +153,19 @@ def test_a_hang_is_ended_with_its_process(brief, no_child_left):
     report = caught.value.report
     assert report.cause == "stalled"
     assert sum(report.kept.get(0, (0, 0))) == report.draw
+
+
+def test_the_death_of_its_process_is_reported(brief, no_child_left):
+    with pm.Model():
+        pm.Potential("p", KillsItsProcess(500)(pm.Normal("x")))
+        with pytest.raises(SamplingAborted) as caught:
+            sample(
+                nuts_sampler="nutpie",
+                watchdog=WatchdogPolicy(stall_seconds=60.0),
+                **brief | {"draws": 5_000, "chains": 1, "mp_ctx": "spawn"},
+            )
+    assert caught.value.report.cause == "worker-died"
+    assert "Exit code -9" in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore:Numba will use object mode")

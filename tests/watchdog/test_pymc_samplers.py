@@ -11,35 +11,22 @@ import pytest
 
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause
-from tests.watchdog.faults import FaultyMetropolis, SickNUTS, faulty, sick
+from tests.watchdog.faults import FaultyMetropolis, Raises, SickNUTS, SlowToArrive, faulty, sick
 
 # What a run may take beyond the policy's own bound (the figure).
 GRACE = 2.0
-INITS = ["auto", "adapt_diag", "jitter+adapt_full"]
+# Worker processes everywhere, and one process; the slow ways to start one only in the soak.
+PLACES = [
+    {"cores": 1},
+    {"cores": 2, "mp_ctx": "fork"},
+    pytest.param({"cores": 2, "mp_ctx": "forkserver"}, marks=pytest.mark.soak),
+    pytest.param({"cores": 2, "mp_ctx": "spawn"}, marks=pytest.mark.soak),
+]
 
 
 def same(left, right):
     for name in left.posterior.data_vars:
         np.testing.assert_array_equal(left.posterior[name], right.posterior[name])
-
-
-@pytest.mark.parametrize("init", INITS)
-@pytest.mark.filterwarnings("ignore:QuadPotentialFullAdapt is an experimental feature")
-def test_draws_are_those_of_pm_sample_for_each_init(init, healthy, settings):
-    with healthy:
-        plain = pm.sample(nuts_sampler="pymc", init=init, **settings)
-        one = sample(nuts_sampler="pymc", init=init, **settings)
-        two = sample(nuts_sampler="pymc", init=init, **settings | {"cores": 2, "mp_ctx": "fork"})
-    same(plain, one)
-    same(plain, two)
-
-
-@pytest.mark.parametrize("start_method", ["forkserver", "spawn"])
-def test_draws_are_those_of_pm_sample_in_new_interpreters(start_method, healthy, settings):
-    with healthy:
-        plain = pm.sample(nuts_sampler="pymc", **settings)
-        several = settings | {"cores": 2, "mp_ctx": start_method}
-        same(plain, sample(nuts_sampler="pymc", **several))
 
 
 def test_mixed_steps_and_a_callback_are_those_of_pm_sample(settings):
@@ -75,10 +62,10 @@ def test_the_step_of_the_caller_is_given_back_unchanged(healthy, settings):
     assert "_watchdog" not in vars(step)
 
 
-@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("cause", [Cause.LOGP_NAN, Cause.ENERGY_ERROR])
 @pytest.mark.parametrize("tune", [0, 20])
-def test_every_draw_before_the_stop_is_kept(cause, cores, tune, healthy, settings, no_child_left):
+def test_every_draw_before_the_stop_is_kept(cause, place, tune, healthy, settings, no_child_left):
     policy = WatchdogPolicy(max_nonfinite=3, max_divergent=5)
     with healthy:
         undisturbed = pm.sample(
@@ -88,7 +75,7 @@ def test_every_draw_before_the_stop_is_kept(cause, cores, tune, healthy, setting
             sample(
                 step=sick(SickNUTS(), cause, 24),
                 watchdog=policy,
-                **settings | {"tune": tune, "draws": 500, "cores": cores},
+                **settings | {"tune": tune, "draws": 500} | place,
             )
     error = caught.value
     limit = 3 if cause in NONFINITE else 5
@@ -115,18 +102,45 @@ def test_every_draw_before_the_stop_is_kept(cause, cores, tune, healthy, setting
     assert group.run_cause.sel(chain=stopped).values[last] == cause
 
 
-@pytest.mark.parametrize("cores", [1, 2])
-def test_a_density_that_turns_nan_beyond_some_value(cores, settings, no_child_left):
+@pytest.mark.parametrize("place", PLACES)
+def test_a_density_that_turns_nan_beyond_some_value(place, settings, no_child_left):
     with pm.Model():
         s = pm.HalfNormal("s", initval=2.5)
         pm.Potential("cliff", pm.math.switch(s > 0.01, 0, np.nan) - 30 * pm.math.log(s))
         with pytest.raises(SamplingAborted) as caught:
-            sample(nuts_sampler="pymc", **settings | {"draws": 5_000, "cores": cores})
+            sample(nuts_sampler="pymc", **settings | {"draws": 5_000} | place)
     report = caught.value.report
     assert (report.cause, report.run_length) == (Cause.LOGP_NAN, 10)
     assert np.exp(report.point["s_log__"]) < 0.01  # the proposal, not the state before it
     assert report.diagnosis is not None
     assert sum(report.kept[report.chain]) == report.draw
+
+
+@pytest.mark.filterwarnings("ignore:Numba will use object mode")
+@pytest.mark.parametrize("place", PLACES)
+def test_an_op_that_raises_costs_no_draws(place, settings, no_child_left):
+    def build(after):
+        x = pm.Normal("x", shape=2)
+        pm.Potential("p", Raises(after)(x[0]))
+
+    with pm.Model():
+        build(after=10**9)
+        undisturbed = pm.sample(nuts_sampler="pymc", **settings | {"draws": 200})
+    with pm.Model():
+        build(after=200)
+        with pytest.raises(SamplingAborted) as caught:
+            sample(nuts_sampler="pymc", **settings | {"draws": 10_000} | place)
+    error = caught.value
+    assert isinstance(error.__cause__, ArithmeticError)
+    assert "ArithmeticError: made for the test" in str(error)
+    tuned, drawn = error.report.kept[error.report.chain]
+    assert (error.report.cause, error.report.draw) == ("exception", tuned + drawn)
+    assert drawn > 0
+    for chain, tree in error.chains.items():
+        np.testing.assert_array_equal(
+            tree.posterior.x.values[0],
+            undisturbed.posterior.x.values[chain, : tree.posterior.sizes["draw"]],
+        )
 
 
 @pytest.mark.parametrize("start_method", ["fork", "forkserver", "spawn"])
@@ -190,11 +204,12 @@ def test_a_hang_with_one_core_is_ended_too(chains, settings, no_child_left):
 
 
 def test_a_slow_start_of_a_process_is_no_stall(healthy, settings):
-    # an interpreter and the import of PyMC take longer than this
     with healthy:
+        step = pm.Metropolis()
+        step.luggage = SlowToArrive(seconds=4.0)  # longer than a chain may be silent
         sample(
-            step=pm.Metropolis(),
-            watchdog=WatchdogPolicy(stall_seconds=0.3),
+            step=step,
+            watchdog=WatchdogPolicy(stall_seconds=3.0),
             **settings | {"mp_ctx": "spawn"},
         )
 

@@ -1,13 +1,14 @@
 """`watch(step)`: healthy runs are untouched, sick ones are stopped where the policy says."""
 
 import pickle
+from typing import ClassVar
 
 import cloudpickle
 import numpy as np
 import pymc as pm
 import pytest
 from pymc.sampling.parallel import ParallelSamplingError
-from pymc.step_methods.compound import CompoundStep
+from pymc.step_methods.compound import BlockedStep, CompoundStep
 
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, watch
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause
@@ -141,6 +142,45 @@ def test_metropolis_stops_when_the_acceptance_is_nan(healthy, settings):
             pm.sample(step=watch(step), **settings | {"tune": 0})
     report = caught.value.report
     assert (report.cause, report.draw) == (Cause.ACCEPTANCE_NAN, 16)
+
+
+class OwnStep(BlockedStep):
+    """A step method of the user's own, known by its statistics alone."""
+
+    stats_dtypes_shapes: ClassVar = {"accept": (float, []), "diverging": (bool, [])}
+    sick: ClassVar = {"accept": 1.0, "diverging": False}
+
+    def __init__(self, vars, **kwargs):
+        self.vars = vars
+        self.taken = 0
+
+    def step(self, point):
+        self.taken += 1
+        return point, [self.sick if self.taken > 6 else {"accept": 1.0, "diverging": False}]
+
+
+@pytest.mark.parametrize(
+    ("sick_stats", "cause", "limit"),
+    [
+        ({"accept": np.nan, "diverging": False}, Cause.ACCEPTANCE_NAN, 10),
+        ({"accept": 1.0, "diverging": True}, Cause.ENERGY_ERROR, 50),
+    ],
+)
+def test_a_step_of_ones_own_is_judged_by_its_statistics(sick_stats, cause, limit, settings):
+    with pm.Model() as model:
+        x = pm.Normal("x")
+        step = watch(OwnStep([model.rvs_to_values[x]], model=model))
+        step.sick = sick_stats
+        with pytest.raises(SamplingAborted) as caught:
+            pm.sample(step=step, **settings | {"tune": 0, "draws": 100})
+    assert (caught.value.report.cause, caught.value.report.draw) == (cause, 6 + limit)
+
+
+def test_the_doomed_model_is_stopped_at_the_first_transition_of_hmc(doomed, settings):
+    with doomed, pytest.raises(SamplingAborted, match="infinite, from up") as caught:
+        pm.sample(step=watch(pm.HamiltonianMC()), **settings)
+    assert caught.value.report.draw == 1
+    assert "  s_log__ = " in str(caught.value)
 
 
 def test_a_proposal_outside_the_support_is_no_fault(settings):
