@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pymc as pm
 from pymc.step_methods.compound import BlockedStep
 
 from pymc_safetrunc.watchdog import watch
-from pymc_safetrunc.watchdog.counter import ChainCounter
+from pymc_safetrunc.watchdog.counter import MAX_RUNS, Cause, ChainCounter
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
 
 # The issue's bounds. Real runs are too noisy to show one per cent of a transition.
@@ -71,15 +72,18 @@ def _timed(function: Callable[[], None]) -> float:
     return time.process_time() - start
 
 
-def growth() -> int:
-    """Return the bytes a counter grows by in many transitions, good and bad."""
+def growth(causes: tuple[Cause | None, ...]) -> int:
+    """Return the bytes a counter grows by in many transitions that are these, again and again."""
     counter = ChainCounter(WatchdogPolicy(), tune=0)
-    for _ in range(1_000):
-        counter.record(None)
+
+    def count(transitions: int):
+        for _, cause in zip(range(transitions), cycle(causes), strict=False):
+            counter.record(cause)
+
+    count(2 * MAX_RUNS)  # the runs it keeps are bounded: begin where the list is full
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    for _ in range(_TRANSITIONS):
-        counter.record(None)
+    count(_TRANSITIONS)
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return after - before
@@ -99,12 +103,10 @@ def run() -> list[tuple[str, float, float, str]]:
         bare = nanoseconds(make(), point)
         cost = nanoseconds(watch(make()), point) - bare
         rows.append((name, cost, MAX_NANOSECONDS, f"a bare one takes {bare:.0f} ns"))
-    rows.append(
-        (
-            f"bytes grown in {_TRANSITIONS:,} good transitions",
-            float(growth()),
-            float(MAX_GROWTH_BYTES),
-            "",
-        )
-    )
+    for what, causes in (
+        ("good", (None,)),
+        ("good and bad", (None, Cause.ENERGY_ERROR)),
+    ):
+        name = f"bytes grown in {_TRANSITIONS:,} {what} transitions"
+        rows.append((name, float(growth(causes)), float(MAX_GROWTH_BYTES), ""))
     return rows

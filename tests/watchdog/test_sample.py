@@ -125,6 +125,28 @@ def test_nothing_is_said_twice_before_an_error(wrong, healthy, settings, caplog)
     assert caplog.text.count("Only 25 samples per chain") == 1
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"nuts_sampler": "pymc", "cores": 1},
+        {"nuts_sampler": "pymc", "cores": 2, "mp_ctx": "fork"},
+        {"nuts_sampler": "nutpie"},
+    ],
+)
+def test_log_and_progress_bars_are_those_of_pm_sample(place, healthy, settings, capsys, caplog):
+    loud = {**settings, "quiet": False, "progressbar": True, **place}
+    told = []
+    for function in (pm.sample, sample):
+        caplog.clear()
+        with healthy, caplog.at_level("INFO", "pymc"):
+            function(**loud)
+        # draw, divergences, step size and gradients of each chain: the rest is time
+        bars = re.findall(r"━ +(\d+) +(\d+) +([\d.]+) +(\d+) ", capsys.readouterr().out)
+        told.append((bars, [line.split(" took ")[0] for line in caplog.messages]))
+    assert len(told[0][0]) >= 2
+    assert told[0] == told[1]
+
+
 def test_the_help_names_every_argument():
     described = inspect.getdoc(sample)
     for name in inspect.signature(sample).parameters:
