@@ -26,7 +26,8 @@ class SamplingAborted(SamplingError):
         Every draw taken, chain by chain, tuning included. Empty when raised through a bare
         :func:`~pymc_safetrunc.watchdog.watch`, which never sees the trace.
     idata : DataTree or None
-        The chains cut to their common length; None when some chain has no draw after tuning.
+        The chains that had finished tuning, cut to their common length; where none had, the tuning
+        draws. None without any draw.
     """
 
     def __init__(

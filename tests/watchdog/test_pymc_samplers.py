@@ -210,7 +210,7 @@ def test_a_slow_start_of_a_process_is_no_stall(healthy, settings):
         sample(
             step=step,
             watchdog=WatchdogPolicy(stall_seconds=3.0),
-            **settings | {"mp_ctx": "spawn"},
+            **settings | {"mp_ctx": "spawn", "chains": 1},
         )
 
 
