@@ -137,6 +137,8 @@ def stopped(report: WatchdogReport) -> str:
     step = f" ({report.step})" if report.step else ""
     if report.phase == "initial point":
         words = f"Sampling was not started: no usable starting point for {chain}{step}."
+    elif report.chain is None and not report.draw:  # nothing is known of it
+        words = f"Sampling was stopped in {chain}{step}."
     else:
         words = (
             f"Sampling was stopped in {chain}{step}, {report.phase}, "

@@ -40,7 +40,7 @@ _ADVICE = {
     ),
     Cause.WORKER_DIED: (
         "To do: look for a crash in compiled code or for the system's out-of-memory killer; "
-        "cores=1 shows the crash in this process."
+        "cores=1 without stall_seconds shows the crash in this process."
     ),
     Cause.EXCEPTION: "To do: mend what raised; the original error is the cause of this one.",
 }

@@ -165,6 +165,7 @@ def test_the_death_of_its_process_is_reported(brief, no_child_left):
                 **brief | {"draws": 5_000, "chains": 1, "mp_ctx": "spawn"},
             )
     assert caught.value.report.cause == "worker-died"
+    assert str(caught.value).startswith("Sampling was stopped in a chain.\n")
     assert "Exit code -9" in str(caught.value)
 
 
