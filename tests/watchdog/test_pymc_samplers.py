@@ -29,6 +29,11 @@ def same(left, right):
         np.testing.assert_array_equal(left.posterior[name], right.posterior[name])
 
 
+def with_tuning(tree, chain):
+    groups = [tree[name] for name in ("warmup_posterior", "posterior") if name in tree.children]
+    return np.concatenate([group.x.sel(chain=chain).values for group in groups])
+
+
 def test_mixed_steps_and_a_callback_are_those_of_pm_sample(settings):
     seen = {"plain": [], "watched": []}
     with pm.Model():
@@ -85,11 +90,8 @@ def test_every_draw_before_the_stop_is_kept(cause, place, tune, healthy, setting
     assert tree.posterior.sizes["draw"] == 24 + limit - tune
     assert list(tree.posterior.chain.values) == [stopped]
     for chain, kept in error.chains.items():
-        groups = [name for name in ("warmup_posterior", "posterior") if name in kept.children]
-        drawn = np.concatenate([kept[name].x.values[0] for name in groups])[:24]
-        groups = [name for name in ("warmup_posterior", "posterior") if name in undisturbed]
-        truth = np.concatenate([undisturbed[name].x.values[chain] for name in groups])
-        np.testing.assert_array_equal(drawn, truth[: len(drawn)])
+        drawn = with_tuning(kept, chain)[:24]
+        np.testing.assert_array_equal(drawn, with_tuning(undisturbed, chain)[: len(drawn)])
     # the other chain may still be tuning, and then has no part in it
     lengths = [draws for _, draws in error.report.kept.values() if draws]
     assert error.idata.posterior.sizes["draw"] == min(lengths)
@@ -125,7 +127,9 @@ def test_an_op_that_raises_costs_no_draws(place, settings, no_child_left):
 
     with pm.Model():
         build(after=10**9)
-        undisturbed = pm.sample(nuts_sampler="pymc", **settings | {"draws": 200})
+        undisturbed = pm.sample(
+            nuts_sampler="pymc", discard_tuned_samples=False, **settings | {"draws": 200}
+        )
     with pm.Model():
         build(after=200)
         with pytest.raises(SamplingAborted) as caught:
@@ -137,10 +141,8 @@ def test_an_op_that_raises_costs_no_draws(place, settings, no_child_left):
     assert (error.report.cause, error.report.draw) == ("exception", tuned + drawn)
     assert drawn > 0
     for chain, tree in error.chains.items():
-        np.testing.assert_array_equal(
-            tree.posterior.x.values[0],
-            undisturbed.posterior.x.values[chain, : tree.posterior.sizes["draw"]],
-        )
+        drawn = with_tuning(tree, chain)
+        np.testing.assert_array_equal(drawn, with_tuning(undisturbed, chain)[: len(drawn)])
 
 
 @pytest.mark.parametrize("start_method", ["fork", "forkserver", "spawn"])
