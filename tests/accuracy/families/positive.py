@@ -62,11 +62,20 @@ def poisson_pair(a, b, lag):
     return total
 
 
+# Deviations beyond which there is less than 1e-300: the sums are long, and a bound says so too.
+RICE_REACH = 60
+
+
 def rice_sf(x, nu, sigma):
+    z = (x - nu) / sigma
+    if z > RICE_REACH:
+        return mp.exp(-z * z / 2)
     return poisson_pair((nu / sigma) ** 2 / 2, (x / sigma) ** 2 / 2, 0)
 
 
 def rice_cdf(x, nu, sigma):
+    if (x - nu) / sigma > RICE_REACH:
+        return 1 - rice_sf(x, nu, sigma)
     return poisson_pair((x / sigma) ** 2 / 2, (nu / sigma) ** 2 / 2, 1)
 
 
