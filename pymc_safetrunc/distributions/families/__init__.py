@@ -12,6 +12,7 @@ from pymc_safetrunc.distributions.families import (
     logistic,
     mixtures,
     normal_like,
+    refused,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "logistic",
     "mixtures",
     "normal_like",
+    "refused",
 ]

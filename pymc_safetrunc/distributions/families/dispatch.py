@@ -130,13 +130,18 @@ def truncated_mean(op, lower, upper, *params):
     )
 
 
-def base_logp(op, value, *params):
-    """Log-density of the untruncated law."""
+def refuse_without_density(op):
+    """Raise for a law whose log-density PyMC derives from a graph."""
     if getattr(op, "inline_logprob", False):
         raise NotImplementedError(
             f"{family_name(op)} has no log-density of its own: PyMC derives it from a graph, which "
             "cannot be truncated. Give pm.CustomDist a logp=, and truncate that."
         )
+
+
+def base_logp(op, value, *params):
+    """Log-density of the untruncated law."""
+    refuse_without_density(op)
     return distribution_logp(op, (value,), *base_inputs(op, None, params))
 
 

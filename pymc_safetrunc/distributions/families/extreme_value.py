@@ -15,7 +15,6 @@ from pymc_safetrunc.distributions.families.safe import (
     Z_LOWEST,
     log1mexp,
     log1mexp_exp,
-    log_ratio,
     power_density,
     scaled_distance,
     scaled_log_ratio,
@@ -116,17 +115,15 @@ def _(op, lower, upper, alpha, beta):
 def _(op, value, lower, upper, alpha, beta):
     width = scaled_log_ratio(upper, lower, alpha)
     z_upper = _weibull_z(upper, alpha, beta)
-    log_d, log_shape = _log_mass_shape(z_upper, width)
+    _, log_shape = _log_mass_shape(z_upper, width)
     to_lower = scaled_log_ratio(value, lower, alpha)
-    hazard = pt.exp(-_weibull_z(value, alpha, beta))
+    # the same logarithm as in the power
+    positive = value > 0
+    log_relative = pt.log(pt.switch(positive, value, 1) / beta)
+    hazard = pt.switch(positive, pt.exp(alpha * log_relative), 0)
     hazard_step = -hazard * pt.expm1(-to_lower)
     base = pt.log(alpha) - pt.log(beta) + power_density(alpha, value, beta)
-    # towards 0 the power and log D cancel: both are taken from the upper bound
-    in_tail = pt.and_(log_d < 0, value > 0)
-    known, last = pt.switch(in_tail, value, 1), pt.switch(in_tail, upper, 1)
-    power = (1 - alpha) * log_ratio(last, known) - pt.log(last)
-    tail = pt.log(alpha) + power - log1mexp(width) - (log_shape - log_d)
-    return pt.switch(in_tail, tail, base - log_shape) - hazard_step
+    return base - log_shape - hazard_step
 
 
 @dispatch.truncated_quantile.register(WeibullBetaRV)

@@ -29,6 +29,7 @@ def log_density(op, x, upper, to_upper, *params):
 @singledispatch
 def centre(op, *params):
     """Some point of the body: mode, median, mean or something between."""
+    dispatch.refuse_without_density(op)
     inputs = dispatch.base_inputs(op, pt.random.shared_rng(seed=None), params)
     node = op.make_node(*inputs)
     return distribution_support_point(op, node.outputs[op.default_output or 0], *node.inputs)
