@@ -119,6 +119,10 @@ class Truncated(pm.Truncated):
     -----
     A Normal becomes a `TruncatedNormal`. The support point is the median of the truncated law.
 
+    A Mixture of univariate distributions is truncated as a whole, as are ZeroInflated* and Hurdle*
+    distributions. Bounds include a point that has probability, as 0 has in a HurdleGamma; the
+    density there is that probability. The support point is the median of the largest component.
+
     Examples
     --------
     >>> import pymc as pm

@@ -71,12 +71,13 @@ def test_counts_against_their_probabilities():
 
 HURDLE = {"psi": 0.6, "mu": 0.5, "sigma": 1.2}
 # the point at 0 is alone, on a bound, inside, outside
-HURDLE_BOUNDS = np.array([[-1.0, 0.0], [0.0, 2.0], [-1.0, INF], [1e-3, 2.0]])
+# and with next to nothing of the family beside it
+HURDLE_BOUNDS = np.array([[-1.0, 0.0], [0.0, 2.0], [-1.0, INF], [1e-3, 2.0], [-1.0, 1e-15]])
 
 
 def test_a_point_in_a_continuous_law():
     lower, upper = pt.dvectors("lower", "upper")
-    value = np.array([-0.5, 0.0, 0.5, 3.0])
+    value = np.array([-0.5, 0.0, 1e-16, 0.5, 3.0])
     q = np.array([0.1, 0.35, 0.7, 0.95])
     law = Truncated.dist(pm.HurdleLogNormal.dist(**HURDLE), lower[:, None], upper[:, None])
     logp = pm.logp(law, value)
@@ -106,8 +107,11 @@ def test_a_point_in_a_continuous_law():
     # at the point the law jumps over q
     below_zero = 0.6 * (family.cdf(0) - family.cdf(low)) / mass
     assert ((below_zero <= q) & (q <= below_zero + at_zero / mass))[~continuous].all()
-    np.testing.assert_array_equal(continuous.sum(axis=1), [0, 2, 2, 4])
+    np.testing.assert_array_equal(continuous.sum(axis=1), [0, 2, 2, 4, 0])
     assert np.isfinite(slopes).all()
+    # a bound's derivative is density over mass, however small
+    expected = -0.6 * family.pdf(1e-15) / mass[4] * np.isfinite(logp[4]).sum()
+    np.testing.assert_allclose(slopes[1][4], expected, rtol=1e-10)
 
 
 def test_far_tail_with_gradients():
