@@ -11,6 +11,7 @@ from pymc.distributions.dist_math import (
 )
 from pymc.distributions.shape_utils import change_dist_size, rv_size_is_none, to_tuple
 from pymc.distributions.truncated import TruncatedRV
+from pytensor import config
 from pytensor.graph.basic import Constant
 from pytensor.tensor.random.basic import NormalRV
 from pytensor.tensor.random.type import RandomType
@@ -50,9 +51,11 @@ class SafeTruncatedRV(TruncatedRV):
 
         if isinstance(base_op, NormalRV | TruncatedNormalRV):
             mu, sigma, *bounds = base_op.dist_params(dist.owner)
+            own_size = base_op.size_param(dist.owner)
+            if size is None and not rv_size_is_none(own_size):
+                size = pt.broadcast_shape(dist, lower, upper)
             if bounds:
                 lower, upper = pt.maximum(lower, bounds[0]), pt.minimum(upper, bounds[1])
-            size = base_op.size_param(dist.owner) if size is None else size
             return TruncatedNormal.dist(mu, sigma, lower=lower, upper=upper, size=size)
 
         size = None if size is None else pt.as_tensor(size, dtype="int64", ndim=1)
@@ -204,7 +207,9 @@ def law_of(base_op, inputs):
 
 def _checked(law, value, result, check=check_parameters):
     conditions, message = law.legal
-    dtype = np.result_type(law.dtype, value.dtype if value.dtype.startswith("float") else "f4")
+    # whole numbers say nothing of precision; a short constant such as 0.5 is a float32 to PyTensor
+    own = value.dtype if value.dtype.startswith("float") else config.floatX
+    dtype = np.result_type(law.dtype, own)
     return check(result, *conditions, msg=message).astype(str(dtype))
 
 

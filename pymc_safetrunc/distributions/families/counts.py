@@ -19,11 +19,11 @@ from pymc_safetrunc.distributions.families import dispatch, summation
 from pymc_safetrunc.distributions.families.safe import log1mexp
 
 
-def _family(op_class: type, log_density: Callable, mode: Callable, at_least_one: Callable):
+def _family(op_class: type, log_density: Callable, mode: Callable, zero: Callable | None = None):
     """Register a family with one peak by its log-density and its mode.
 
-    `at_least_one` gives -log P(X = 0), for the interval that starts at 1 and has no end: the one
-    people truncate to most, and the cheapest.
+    `zero` gives -log P(X = 0), for a support without end: the interval that starts at 1 is the one
+    people truncate to most, and then the cheapest.
     """
 
     def of(params, batch_ndim):
@@ -40,8 +40,8 @@ def _family(op_class: type, log_density: Callable, mode: Callable, at_least_one:
 
     @dispatch.log_interval_mass.register(op_class)
     def log_interval_mass(op, lower, upper, *params):
-        if _is_constant(lower, 1.0) and _is_constant(upper, np.inf):
-            return log1mexp(at_least_one(*params))
+        if zero is not None and _is_constant(lower, 1.0) and _is_constant(upper, np.inf):
+            return log1mexp(zero(*params))
         return summation.log_sum(*rule(lower, upper, params))
 
     @dispatch.truncated_logp.register(op_class)
@@ -105,24 +105,22 @@ def _(op, n, alpha, beta):
     return (n >= 0, alpha > 0, beta > 0), "n >= 0, alpha > 0, beta > 0"
 
 
-_family(PoissonRV, density.log_poisson, mode=pt.floor, at_least_one=lambda mu: mu)
+_family(PoissonRV, density.log_poisson, mode=pt.floor, zero=lambda mu: mu)
 _family(
     BinomialRV,
     lambda k, n, p: density.log_binomial(k, n, p, 1 - p),
     mode=lambda n, p: pt.floor((n + 1) * p),
-    at_least_one=lambda n, p: -n * pt.log1p(-p),
 )
 _family(
     NegBinomialRV,
     lambda k, n, p: density.log_negative_binomial(k, n, p, 1 - p),
     mode=lambda n, p: pt.maximum(pt.floor((n - 1) * (1 - p) / p), 0.0),
-    at_least_one=lambda n, p: -n * pt.log(p),
+    zero=lambda n, p: -n * pt.log(p),
 )
 _family(
     HyperGeometricRV,
     density.log_hypergeometric,
     mode=lambda good, bad, n: pt.floor((n + 1) * (good + 1) / (good + bad + 2)),
-    at_least_one=lambda good, bad, n: -density.log_hypergeometric(pt.zeros_like(n), good, bad, n),
 )
 
 
@@ -149,7 +147,7 @@ def _(op, q, lower, upper, n, alpha, beta):
 
 def _beta_binomial_terms(lower, upper, n, alpha, beta):
     """Densities of 0, ..., n relative to the largest inside the bounds, 0 outside of them."""
-    k = pt.arange(n.max() + 1)
+    k = pt.arange(pt.maximum(n.max(), 0) + 1)
     inside = pt.and_(k >= lower[..., None], k <= upper[..., None])
     known = pt.switch(inside, k, lower[..., None])
     log_density = density.log_beta_binomial(known, n[..., None], alpha[..., None], beta[..., None])

@@ -58,10 +58,13 @@ NOTHING = np.float64(-1e300)
 LEAST_Q = np.float64(2.0**-54)
 # Square of the last Legendre coefficients over the first: the size of what the rule leaves out.
 TOLERANCE = np.float64(1e-7)
-# At the nearest distance to a bound that is looked at, and at its reciprocal far out, the log of
-# density times distance over the mass must be below this: an integrand that has risen from e^-25
-# over 690 steps rises by 3.6% a step, and has left out 4e-10.
-LOG_BEYOND = np.float64(-25.0)
+# Mass beyond the nodes counts from here on, relative to the rule's; it is taken for a power of the
+# distance if that changes by less than the tolerance over a stride in its logarithm.
+LEAST_TAIL = np.float64(-45.0)
+STRIDE = 20.0
+TAIL_TOLERANCE = np.float64(1e-9)
+# With more than this the rule itself has a density that hardly changes over its whole reach.
+MOST_TAIL = np.float64(0.1)
 
 _SIDE = np.array([-1.0, 1.0])[:, None, None]
 
@@ -73,6 +76,7 @@ class Sides(NamedTuple):
     end: Any
     length: Any
     beyond: Any  # from the cut to the upper bound
+    reach: Any  # u runs from -reach to reach
 
     def at(self, u):
         """X, its distance to the upper bound and log |dx/du|."""
@@ -119,11 +123,15 @@ def interval_rule(log_density: LogDensity, lower, upper, centre) -> Rule:
     lower, upper, centre = pt.broadcast_arrays(lower, upper, centre)
     cut = held(pt.minimum(pt.maximum(centre, lower), upper))
     low, high = held(lower), held(upper)
+    length = pt.stack([cut - low, high - cut], axis=-1)
+    # a distance from an end is not to be below the nearest
+    bounded = pt.switch(pt.isinf(length), 1, pt.maximum(length, np.float64(NEAREST)))
     sides = Sides(
         cut=pt.shape_padright(cut, 3),
         end=_trailing(pt.stack([low, high], axis=-1)),
-        length=_trailing(pt.stack([cut - low, high - cut], axis=-1)),
+        length=_trailing(length),
         beyond=pt.shape_padright(high - cut, 3),
+        reach=pt.clip(pt.log(bounded) - np.log(NEAREST), 1.0, REACH),
     )
 
     def seen(u):
@@ -131,7 +139,7 @@ def interval_rule(log_density: LogDensity, lower, upper, centre) -> Rule:
         found = held(log_density(x, to_upper) + slope)[..., 0]
         return pt.switch(pt.isfinite(found), found, NOTHING)
 
-    edges = pt.constant(np.broadcast_to(np.linspace(-REACH, REACH, CELLS + 1), (2, CELLS + 1)))
+    edges = sides.reach[..., None] * np.linspace(-1, 1, CELLS + 1)
     for look in range(LOOKS):
         edges = regrid(edges, seen(edges), CELLS if look + 1 < LOOKS else PANELS)
 
@@ -186,22 +194,69 @@ def log_interval_mass(log_density: LogDensity, lower, upper, centre, *, name="Th
     rule = interval_rule(log_density, lower, upper, centre)
     low, high = pt.broadcast_arrays(lower, upper)
     infinite = pt.stack([pt.isinf(low), pt.isinf(high)], axis=-1)
-    # what is next to a finite bound, and far out where it is infinite
-    inwards = NEAREST * np.array([1.0, -1.0])
-    ends = pt.stack([low, high], axis=-1) + inwards
-    ends = pt.switch(infinite, -1 / inwards, ends)
-    to_upper = pt.stack([high - low, NEAREST + pt.zeros_like(high)], axis=-1)
-    at_ends = log_density(_trailing(ends), _trailing(to_upper))[..., 0, 0]
-    at_ends = pt.switch(pt.isnan(at_ends), -np.inf, at_ends)
-
-    log_distance = pt.switch(infinite, -np.log(NEAREST), np.log(NEAREST))
-    beyond = at_ends + log_distance - rule.log_mass[..., None] > LOG_BEYOND
-    # negated, so that what stands in for a failure inside a model, -inf, makes no density
+    at_ends = ends_of(log_density, rule, low, high)
     log_mass = -check_parameters(
-        -rule.log_mass, rule.is_resolved, pt.invert(beyond), msg=unresolved(name)
+        # negated, so that what stands in for a failure inside a model, -inf, makes no density
+        -at_ends.log_mass,
+        rule.is_resolved,
+        at_ends.is_resolved,
+        msg=unresolved(name),
     )
-    at_bounds = pt.switch(infinite, -np.inf, at_ends)
+    at_bounds = pt.switch(infinite, -np.inf, at_ends.log_density)
     return mass_between(log_mass, low, high, at_bounds[..., 0], at_bounds[..., 1])
+
+
+class Ends(NamedTuple):
+    """What is outside the nodes, on a trailing axis for the lower and the upper end."""
+
+    log_density: Any  # next to a finite bound
+    outermost: Any  # the last points that the nodes reach
+    tails: Any  # mass beyond them, over that of the rule
+    log_mass: Any  # the rule's, and the tails
+    is_resolved: Any
+
+
+def ends_of(log_density: LogDensity, rule: Rule, low, high) -> Ends:
+    """Mass beyond the nodes: of the power of the distance that the density is out there.
+
+    A Gamma density of shape 0.01 has a thousandth of its mass below 1e-300. The power is read off
+    two points, and a third says whether it is one.
+    """
+    infinite = pt.stack([pt.isinf(low), pt.isinf(high)], axis=-1)
+    outwards = np.array([-1.0, 1.0])
+    distance = pt.maximum(rule.sides.length[..., 0, 0] * np.exp(-REACH), np.float64(NEAREST))
+    distance = pt.switch(infinite, np.float64(1 / NEAREST), distance)[..., None]
+    steps = pt.switch(infinite[..., None], -1.0, 1.0) * np.array([0.0, 0.0, STRIDE, 2 * STRIDE])
+    nearest = np.array([True, False, False, False])
+    distances = pt.switch(nearest, np.float64(NEAREST), distance * pt.exp(steps))
+    bounds = pt.switch(infinite, 0.0, pt.stack([low, high], axis=-1))[..., None]
+    inwards = pt.switch(infinite[..., None], 1.0, -1.0) * outwards[:, None]
+    x = bounds + inwards * distances
+    x = pt.switch(pt.eq(distances, np.inf), bounds, x)
+    to_upper = pt.stack([held(high)[..., None] - x[..., 0, :], distances[..., 1, :]], axis=-2)
+    logs = log_density(x[..., None, :], to_upper[..., None, :])[..., 0, :]
+    logs = pt.switch(pt.isnan(logs), -np.inf, logs)
+
+    here, inner, innermost = logs[..., 1], logs[..., 2], logs[..., 3]
+    known = pt.isfinite(here) & pt.isfinite(inner) & pt.isfinite(innermost)
+    here, inner, innermost = (pt.switch(known, y, 0.0) for y in (here, inner, innermost))
+    # the power of the distance in density times distance, positive where its integral converges
+    power = (inner - here) / STRIDE + pt.switch(infinite, -1.0, 1.0)
+    bend = abs(innermost - 2 * inner + here) / STRIDE
+    converges = power > 0
+    log_tail = here + pt.log(distance[..., 0]) - pt.log(pt.switch(converges, power, 1.0))
+    log_share = pt.switch(known, log_tail - rule.log_mass[..., None], -np.inf)
+    counts = log_share > LEAST_TAIL
+    tails = pt.switch(counts, pt.exp(pt.switch(counts, log_share, 0.0)), 0.0)
+    smooth = tails * bend < TAIL_TOLERANCE * power
+    resolved = pt.invert(counts) | (converges & smooth & (tails < MOST_TAIL))
+    return Ends(
+        log_density=logs[..., 0],
+        outermost=x[..., 1],
+        tails=tails,
+        log_mass=rule.log_mass + pt.log1p(tails.sum(-1)),
+        is_resolved=resolved.all(-1),
+    )
 
 
 def quantile(log_density: LogDensity, q, lower, upper, centre, *, name="The distribution"):
@@ -218,9 +273,12 @@ def quantile(log_density: LogDensity, q, lower, upper, centre, *, name="The dist
     """
     q, lower, upper, centre = (pt.as_tensor_variable(x) for x in (q, lower, upper, centre))
     rule = interval_rule(log_density, lower, upper, centre)
+    low, high = pt.broadcast_arrays(lower, upper)
+    ends = ends_of(log_density, rule, low, high)
     share = check_parameters(
-        rule.share, rule.is_resolved, msg=unresolved(name), can_be_replaced_by_ninf=False
-    )
+        rule.share, rule.is_resolved, ends.is_resolved, msg=unresolved(name),
+        can_be_replaced_by_ninf=False,
+    )  # fmt: skip
     q = check_parameters(
         q,
         pt.invert(q < LEAST_Q),
@@ -228,10 +286,16 @@ def quantile(log_density: LogDensity, q, lower, upper, centre, *, name="The dist
         "For a smaller one truncate at a bound closer to it",
         can_be_replaced_by_ninf=False,
     )
-    found = place_of_share(rule.edges, share, q[..., None])
+    # what lies beyond the nodes is drawn as the outermost point
+    below, above = ends.tails[..., 0], ends.tails[..., 1]
+    q = q * (1 + below + above) - below
+    first, last = ends.outermost[..., 0], ends.outermost[..., 1]
+    known = pt.clip(q, LEAST_Q, 1.0)
+    found = place_of_share(rule.edges, share, known[..., None])
     x, _, _ = rule.sides.at(_trailing(found[..., None, 0]))
     x = x[..., 0, 0]
-    return pt.switch(found[..., 1] > 0, x[..., 1], x[..., 0])
+    x = pt.switch(found[..., 1] > 0, x[..., 1], x[..., 0])
+    return pt.switch(q < 0, first, pt.switch(q > 1, last, x))
 
 
 def unresolved(name):
