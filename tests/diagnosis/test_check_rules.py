@@ -292,14 +292,7 @@ def test_distributions_that_are_mended_are_not_blamed(rule):
         assert not findings_of(rule, model)
 
 
-@pytest.mark.parametrize("slope", [1.0, 1e8])
-def test_a_density_that_raises_beside_the_probes(slope):
-    with pm.Model(), interpreted():
-        x, y = pm.Normal("x", 0, 1e-3), pm.Normal("y", 0, 1e5)
-        edge = Assert("beyond the edge")
-        pm.Potential("p", edge(-slope * x**2, x < 1e-9 + 0 * y))
-        check = check_model(draws=5, random_seed=1)
-    assert "wrong-gradient" not in {finding.rule for finding in check.findings}
+def test_a_density_that_raises_beside_the_probes():
     with pm.Model(), interpreted():
         x = pm.Normal("x")
         pm.Potential("p", Assert("beyond the edge")(-(x**2), x < 0.1))
@@ -327,7 +320,7 @@ def test_the_points_that_were_looked_at_are_counted():
         for probe in facts.of("jittered")[:2]
     )
     (finding,) = gradients.wrong_gradient(Facts(facts.model, facts.density, probes))
-    assert "2 of 2 starting points" in finding.message
+    assert "2 of the 2 starting points" in finding.message
 
 
 def test_no_rule_is_without_a_clinic():

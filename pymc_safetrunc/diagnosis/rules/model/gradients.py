@@ -94,8 +94,9 @@ def _wrong(
         "wrong-gradient",
         "error",
         f"The gradient by {plain(variable)} is {slope:.6g}{entry_words}, and a central difference "
-        f"of the log-density says {difference:.6g}; so it is at {points[0]} of {points[1]} "
-        "starting points. Look at the gradient of custom Ops and at expressions that round or count.",
+        f"of the log-density says {difference:.6g}; so it is at {points[0]} of the {points[1]} "
+        "starting points looked at. Look at the gradient of custom Ops and at expressions that "
+        "round or count.",
         variable=variable,
         quantity="gradient",
         index=index,
