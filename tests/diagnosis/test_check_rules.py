@@ -321,6 +321,10 @@ def test_the_points_that_were_looked_at_are_counted():
     )
     (finding,) = gradients.wrong_gradient(Facts(facts.model, facts.density, probes))
     assert "2 of the 2 starting points" in finding.message
+    single = tuple(
+        Probe(p.kind, {"a": np.float32(p.point["a"])}, p.logp, p.gradient) for p in probes
+    )
+    assert not list(gradients.wrong_gradient(Facts(facts.model, facts.density, single)))
 
 
 def test_no_rule_is_without_a_clinic():

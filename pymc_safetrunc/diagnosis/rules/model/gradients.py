@@ -31,6 +31,8 @@ def wrong_gradient(facts: Facts) -> Iterator[Finding]:
     """Compare the gradient along one direction a variable with a central difference."""
     probes = [probe for probe in facts.of("initial", "jittered") if probe.finite][:POINTS]
     for variable in probes[0].gradient if probes else ():
+        if np.asarray(probes[0].point[variable]).dtype == "float32":
+            continue  # single precision leaves a difference too few digits
         disagreeing: list[tuple[Probe, tuple[float, float]]] = []
         for left, probe in zip(range(len(probes), 0, -1), probes, strict=True):
             if len(disagreeing) + left < DISAGREEING:
