@@ -132,10 +132,8 @@ def quick_check(
         probes = [probed(in_time, "initial", point)]
         rng = np.random.default_rng(0)
         for _ in range(points):
-            moved = {
-                name: point[name] + rng.uniform(-1, 1, np.shape(point[name]))
-                for name in probes[0].gradient
-            }
+            at = {name: np.asarray(point[name]) for name in probes[0].gradient}
+            moved = {n: (x + rng.uniform(-1, 1, x.shape)).astype(x.dtype) for n, x in at.items()}
             probes.append(probed(in_time, "jittered", {**point, **moved}))
     except OutOfTime:
         return ModelCheck(seconds=time.monotonic() - started)

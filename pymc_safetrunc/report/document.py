@@ -220,11 +220,16 @@ def _summary(idata: DataTree | None) -> dict[str, Any]:
             rows += size
         else:
             left.append(str(name))
+    if not chosen:
+        why = (
+            f"Every variable has more than {MOST_ROWS} entries." if left else "It has no variable."
+        )
+        return {"table": None, "why": why, "left": left}
     try:
         with warnings.catch_warnings(), pd.option_context("display.max_colwidth", None):
             warnings.simplefilter("ignore")  # of few or constant draws; the table shows them
             table = az.summary(idata, var_names=chosen).to_html(border=0, classes="numbers")
     except Exception as error:  # whatever ArviZ cannot do, the rest of the page is worth having
         why = f"ArviZ could not summarise it: {type(error).__name__}: {error}"
-        return {"table": None, "why": why, "left": []}
+        return {"table": None, "why": why, "left": left}
     return {"table": Markup(printable(table)), "why": "", "left": left}

@@ -9,6 +9,9 @@ import numpy as np
 from arviz_plots import PlotCollection
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.cbook import normalize_kwargs
+from matplotlib.collections import Collection
+from matplotlib.lines import Line2D
 from xarray import DataArray, Dataset, DataTree
 
 from pymc_safetrunc.report.concentration import Concentration, Coordinate, concentration
@@ -28,8 +31,8 @@ __all__ = ["draw_divergences", "plot_watchdog"]
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     **STYLES,
-    "scatter": {"color": "0.58", "s": 9, "alpha": 0.4, "linewidths": 0},
-    "divergence": {"color": VERMILLION, "s": 22, "marker": "^", "alpha": 0.85, "linewidths": 0},
+    "scatter": {"color": "0.58", "s": 9, "alpha": 0.4, "linewidth": 0},
+    "divergence": {"color": VERMILLION, "s": 22, "marker": "^", "alpha": 0.85, "linewidth": 0},
 }
 # Others that are drawn: more would be one grey blot, and a file of megabytes.
 MOST_OTHERS = 8_000
@@ -89,9 +92,11 @@ def plot_watchdog(
     Raises
     ------
     TypeError
-        If ``idata`` is no DataTree.
+        If ``idata`` is no DataTree, ``ax`` neither an Axes nor two of them, or an entry of
+        ``visuals`` spells one keyword in two ways (``lw`` and ``linewidth``).
     ValueError
-        If it has no group ``watchdog``, or for a key of ``visuals`` that is not known.
+        If ``idata`` has no group ``watchdog``, or one of another schema version; for a key of
+        ``visuals`` that is not known; for both ``ax`` and ``figure_kwargs``.
 
     Examples
     --------
@@ -143,9 +148,8 @@ def draw_divergences(
     ):
         if styles[kind] is not False:
             label = f"divergent ({len(rows):,})" if kind == "divergence" else "other draws"
-            drawn[kind] = ax.scatter(
-                across.ravel()[rows], y.values.ravel()[rows], label=label, **styles[kind]
-            )
+            style = {"label": label, **styles[kind]}
+            drawn[kind] = ax.scatter(across.ravel()[rows], y.values.ravel()[rows], **style)
     if second:
         _dress_axis(ax, "x", second[0], found.divergent)
     else:
@@ -184,7 +188,12 @@ def _styles(visuals: Mapping[str, Mapping[str, Any] | bool] | None) -> dict[str,
         if given is False:
             styles[kind] = False
         elif given is not True:
-            styles[kind] = {**DEFAULTS[kind], **given}
+            # other spellings of a default take its place
+            of = Line2D if kind in ("stalled", "stop") else Collection
+            style = {**DEFAULTS[kind], **normalize_kwargs(dict(given), of)}
+            if "c" in given and of is Collection:  # which scatter takes in place of a color
+                del style["color"]
+            styles[kind] = style
     return styles
 
 

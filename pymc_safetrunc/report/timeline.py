@@ -199,9 +199,9 @@ def _notes(group: Dataset, stopped: np.ndarray) -> list[str]:
 def _legend(ax: Axes, drawn: Mapping[str, Any], styles: Mapping[str, Any]) -> None:
     handles: list[Artist] = []
     for kind in drawn:
-        style = {"color": rcParams["text.color"], **styles[kind]}
+        style = {"color": rcParams["text.color"], "label": LABELS[kind], **styles[kind]}
         if kind in ("stop", "stalled"):
-            handles.append(Line2D([], [], label=LABELS[kind], **{**style, "markersize": 7}))
+            handles.append(Line2D([], [], **{**style, "markersize": 7}))
         else:
-            handles.append(Patch(**{**style, "label": LABELS[kind], "linewidth": 0}))
+            handles.append(Patch(**{**style, "linewidth": 0}))
     ax.legend(handles=handles, ncols=len(handles), **LEGEND)

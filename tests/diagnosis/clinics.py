@@ -65,6 +65,10 @@ def inverted(use):
     pm.TruncatedNormal("well_data", 0, s, lower=one, upper=two, observed=[1.5])
     pm.Uniform("well_uniform", one, two, observed=[1.5])
     pm.Censored("well_censored", pm.Normal.dist(0, s), lower=one, upper=two, observed=[1.0])
+    counts, narrow = pm.Poisson.dist(s), pm.Data("narrow", 2.2)
+    pm.Truncated("sick_counts", counts, **bounds("sick_counts", two, one), observed=[2])
+    pm.Truncated("well_point_mass", counts, lower=two, upper=two, observed=[2])
+    pst.Truncated("well_rounded", counts, lower=pm.Data("low", 1.6), upper=narrow, observed=[2])
 
 
 @clinic("nonfinite-logp")

@@ -7,6 +7,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+from pytensor.raise_op import Assert
 
 import pymc_safetrunc as pst
 from pymc_safetrunc.diagnosis import check_model
@@ -266,6 +267,64 @@ def test_flat_without_a_bound_is_worse_than_with_one():
         check = check_model(draws=5)
     found = {f.variable: f.severity for f in check.findings if f.rule == "flat-direction"}
     assert found == {"z": "error", "u": "warning"}
+
+
+def test_no_whole_number_between_the_bounds():
+    with pm.Model() as model:
+        low, high = pm.Data("low", 2.2), pm.Data("high", 2.4)
+        pm.Truncated("y", pm.Poisson.dist(3), lower=low, upper=high, observed=[2])
+    (finding,) = findings_of("inverted-bounds", model)
+    assert "no whole number" in finding.message
+    assert finding.remedy is None  # their order is not what is wrong
+
+
+@pytest.mark.parametrize("rule", ["runtime-infinite-bound", "tail-truncation"])
+def test_distributions_that_are_mended_are_not_blamed(rule):
+    """Models that were built before it was installed, too."""
+    with pm.Model() as model:
+        mu, rate = pm.Normal("mu", 0, 0.1), 1 + pm.HalfNormal("s", 0.1)
+        upper = pm.Data("up", np.inf if rule == "runtime-infinite-bound" else 1 + 1e-12)
+        between = {"lower": 1.0, "upper": upper, "observed": [1.0]}
+        pm.TruncatedNormal("n", mu, 1, **between)
+        pm.Truncated("e", pm.Exponential.dist(rate), **between)
+    assert {finding.factor for finding in findings_of(rule, model)} == {"n", "e"}
+    with pst.installed():
+        assert not findings_of(rule, model)
+
+
+def test_a_density_that_raises_beside_the_probes():
+    with pm.Model(), interpreted():
+        x = pm.Normal("x")
+        pm.Potential("p", Assert("beyond the edge")(-(x**2), x < 0.1))
+        check = check_model(draws=5, random_seed=1)
+    assert {finding.rule for finding in check.findings} <= {"nonfinite-logp"}
+
+
+def test_a_factor_where_the_density_raises_beside_the_probes():
+    facts = gaussian(a=1.0, b=1e8)
+    here = [probe.point for probe in facts.probes]
+
+    def only_here(point):
+        if point not in here:
+            raise AssertionError("beyond the edge")
+        return facts.density(point)
+
+    starts = tuple(facts.of("initial", "jittered"))  # no prior, so that gradients are compared
+    assert list(unscaled_parameters(Facts(facts.model, only_here, starts)))
+
+
+def test_the_points_that_were_looked_at_are_counted():
+    facts = gaussian(a=1.0)
+    probes = tuple(
+        Probe(probe.kind, probe.point, probe.logp, {"a": -probe.point["a"] + 1.0})
+        for probe in facts.of("jittered")[:2]
+    )
+    (finding,) = gradients.wrong_gradient(Facts(facts.model, facts.density, probes))
+    assert "2 of the 2 starting points" in finding.message
+    single = tuple(
+        Probe(p.kind, {"a": np.float32(p.point["a"])}, p.logp, p.gradient) for p in probes
+    )
+    assert not list(gradients.wrong_gradient(Facts(facts.model, facts.density, single)))
 
 
 def test_no_rule_is_without_a_clinic():

@@ -160,6 +160,12 @@ def test_a_large_variable_is_named_and_left_out(path, monkeypatch):
     assert "Too large for this page: y ." in page.words
 
 
+def test_a_single_large_variable(path):
+    draws = tree(np.zeros((1, 5), bool), x=(("chain", "draw", "i"), np.zeros((1, 5, 501))))
+    page = Page(save_report(with_group(draws, [counter(5, 0)]), path))
+    assert "Every variable has more than 500 entries. Too large for this page: x ." in page.words
+
+
 def test_a_summary_that_fails_costs_nothing_else(path, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("<b>made for the test")

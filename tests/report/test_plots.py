@@ -151,6 +151,27 @@ def test_visuals_and_figure_kwargs(funnel, tmp_path):
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_visuals_in_other_spellings(funnel):
+    collection = plot_watchdog(
+        funnel,
+        visuals={
+            "divergence": {"c": "red", "lw": 2},
+            "scatter": {"label": "the rest"},
+            "divergent": {"lw": 3, "label": "bad"},
+        },
+    )
+    points = collection.viz["divergence"]["divergences"].item()
+    assert points.get_facecolor()[0, :3].tolist() == [1, 0, 0]
+    assert points.get_linewidth() == [2]
+    legend = collection.get_viz("plot", "divergences").get_legend()
+    assert "the rest" in [text.get_text() for text in legend.get_texts()]
+    assert collection.viz["divergent"]["timeline"].values[0].get_linewidth() == [3]
+    legend = collection.get_viz("plot", "timeline").get_legend()
+    assert "bad" in [text.get_text() for text in legend.get_texts()]
+    with pytest.raises(TypeError, match="linewidth"):
+        plot_watchdog(funnel, visuals={"draws": {"lw": 1, "linewidth": 2}})
+
+
 def test_names_are_no_formulas():
     draws = synthetic(2, 50)
     draws["posterior"] = xr.DataTree(

@@ -13,7 +13,7 @@ from pytensor.tensor.type import TensorType
 
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.rules import remedies
-from pymc_safetrunc.diagnosis.rules.base import Case, Match, entry
+from pymc_safetrunc.diagnosis.rules.base import Case, Match, entry, is_pymc
 from pymc_safetrunc.diagnosis.rules.logarithms import log_of_zero
 
 __all__ = ["RULES"]
@@ -25,11 +25,6 @@ ROUNDING = 8 * np.finfo("float64").eps
 def _op(case: Case):
     node = case.factor.rv.owner
     return None if node is None else node.op
-
-
-def _is_pymc(op) -> bool:
-    # the safe distributions subclass PyMC's Ops
-    return type(op).__module__.partition(".")[0] == "pymc"
 
 
 def _bounds(case: Case) -> dict[str, Variable]:
@@ -51,7 +46,7 @@ def _truncated_bounds(op, inputs):
 def runtime_infinite_bound(case: Case) -> Match | None:
     """Recognise an infinite bound that is data or a computed value, in a distribution of PyMC."""
     op = _op(case)
-    if not isinstance(op, TruncatedNormalRV | TruncatedRV) or not _is_pymc(op):
+    if not isinstance(op, TruncatedNormalRV | TruncatedRV) or not is_pymc(op):
         return None
     for side, bound in _bounds(case).items():
         if isinstance(bound, Constant) and bound.data.size == 1:
@@ -133,7 +128,7 @@ def _has(name: str) -> bool:
 def equal_cdfs(case: Case) -> Match | None:
     """Recognise a mass between bounds as a difference of two CDFs that are the same."""
     op = _op(case)
-    if not isinstance(op, TruncatedNormalRV | TruncatedRV | CensoredRV) or not _is_pymc(op):
+    if not isinstance(op, TruncatedNormalRV | TruncatedRV | CensoredRV) or not is_pymc(op):
         return None
     step = case.origin.step
     if step is None or log_of_zero(case) is None or not _cdfs_agree(case):

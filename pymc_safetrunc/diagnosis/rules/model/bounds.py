@@ -20,18 +20,14 @@ from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.expressions import Expressions
 from pymc_safetrunc.diagnosis.facts import Facts, Probe
 from pymc_safetrunc.diagnosis.rules import remedies
+from pymc_safetrunc.diagnosis.rules.base import is_pymc
 from pymc_safetrunc.diagnosis.rules.model.remedies import in_order
 from pymc_safetrunc.findings import Finding
 
-__all__ = ["bounds_of", "inverted_bounds", "is_pymc", "runtime_infinite_bound", "safe_remedy"]
+__all__ = ["bounds_of", "inverted_bounds", "runtime_infinite_bound", "safe_remedy"]
 
 # Points at which bounds that depend on variables are looked at.
 POINTS = 5
-
-
-def is_pymc(op) -> bool:
-    """Whether a distribution is PyMC's own and not this package's, which subclass them."""
-    return type(op).__module__.partition(".")[0] == "pymc"
 
 
 def bounds_of(rv: Variable) -> tuple[Variable, Variable] | None:
@@ -132,25 +128,35 @@ def data_behind(expression: Variable) -> str | None:
 
 
 def inverted_bounds(facts: Facts) -> Iterator[Finding]:
-    """Find a lower bound that is not below the upper one."""
+    """Find bounds with nothing between them."""
     for rv, lower, upper in _bounded(facts):
+        counts = isinstance(rv.owner.op, TruncatedRV) and rv.type.dtype.startswith(("int", "uint"))
         expressions = Expressions(facts.model, [lower, upper])
         for probe in _looked_at(facts, lower, upper):
             low, high = expressions.at(probe.point, deadline=facts.deadline)
-            if low is None or high is None or not (empty := np.asarray(low >= high)).any():
+            if low is None or high is None:
+                continue
+            # both bounds belong to a truncation of whole numbers: equal ones leave a point mass
+            empty = np.asarray(np.ceil(low) > np.floor(high) if counts else low >= high)
+            if not empty.any():
                 continue
             index = tuple(int(i) for i in np.argwhere(empty)[0])
             low, high = (np.broadcast_to(x, empty.shape)[index] for x in (low, high))
             entry = f" at entry {', '.join(map(str, index))}" if index and empty.size > 1 else ""
+            rule = (
+                "no whole number lies between them. lower must not be greater than upper."
+                if counts
+                else "nothing lies between them. lower must be less than upper."
+            )
             names = [plain(data_behind(bound) or "...") for bound in (lower, upper)]
             yield Finding(
                 "inverted-bounds",
                 "error" if probe.kind == "initial" else "warning",
                 f"{plain(rv.name or '')} has lower = {low:g} and upper = {high:g}{entry} "
-                f"{_where(probe)}: nothing lies between them. lower must be less than upper.",
+                f"{_where(probe)}: {rule}",
                 factor=rv.name,
                 index=index if entry else None,
                 source=data_behind(lower) or data_behind(upper),
-                remedy=in_order(*names),
+                remedy=None if low < high else in_order(*names),
             )
             break

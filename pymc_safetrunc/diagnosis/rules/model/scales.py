@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pymc_safetrunc.diagnosis.expression import plain
-from pymc_safetrunc.diagnosis.facts import Facts
+from pymc_safetrunc.diagnosis.facts import Facts, probed
 from pymc_safetrunc.diagnosis.rules.model import remedies
 from pymc_safetrunc.findings import Finding
 
@@ -122,14 +122,17 @@ def _widths(facts: Facts, variable: str, slopes: np.ndarray) -> np.ndarray:
     widths = 1 / np.where(slopes > 0, slopes, 1.0)
     if start.size > SHOWN_FACTORS:
         return widths
+    unknown = np.full(start.shape, np.nan)
     for index in np.ndindex(start.shape):
         step = float(widths[index]) if start.ndim else float(widths)
         slopes_beside = []
         for sign in (-1, 1):
             moved = start.copy()
             moved[index] += sign * step
-            _, gradient = facts.density({**probe.point, variable: moved})
-            slopes_beside.append(np.asarray(gradient[variable])[index])
+            point = {**probe.point, variable: moved.astype(probe.point[variable].dtype)}
+            gradient = probed(facts.density, probe.kind, point).gradient
+            # none where the density raises
+            slopes_beside.append(np.asarray(gradient.get(variable, unknown))[index])
         curvature = abs(slopes_beside[1] - slopes_beside[0]) / (2 * step)
         if np.isfinite(curvature) and curvature > 0:
             widths = np.asarray(widths)

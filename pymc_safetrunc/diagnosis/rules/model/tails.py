@@ -15,7 +15,8 @@ from pymc_safetrunc import math
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.expressions import Expressions
 from pymc_safetrunc.diagnosis.facts import Facts, Probe
-from pymc_safetrunc.diagnosis.rules.model.bounds import is_pymc, safe_remedy
+from pymc_safetrunc.diagnosis.rules.base import is_pymc
+from pymc_safetrunc.diagnosis.rules.model.bounds import safe_remedy
 from pymc_safetrunc.findings import Finding
 
 __all__ = ["digits_left", "empty_truncation", "tail_truncation"]
