@@ -1,5 +1,7 @@
 """`TruncatedNormal`, a drop-in for PyMC's that is exact wherever its bounds are."""
 
+from difflib import get_close_matches
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -57,6 +59,8 @@ class TruncatedNormal(pm.TruncatedNormal):
     ------
     ValueError
         When constant bounds are equal or upside down.
+    TypeError
+        For an argument it does not know.
     pymc.logprob.utils.ParameterValueError
         When the log-density is evaluated outside a model with sigma <= 0, lower >= upper or a
         parameter that is NaN. Inside a model the log-density is then -inf, as in PyMC.
@@ -84,6 +88,7 @@ class TruncatedNormal(pm.TruncatedNormal):
     @classmethod
     def dist(cls, mu=0, sigma=None, *, tau=None, lower=None, upper=None, **kwargs):
         """Make an unnamed TruncatedNormal, as in `pymc.Distribution.dist`."""
+        refuse_unknown(kwargs)
         _, sigma = get_tau_sigma(tau=as_float(tau), sigma=as_float(sigma))
         lower = as_argument(-np.inf if lower is None else lower)
         upper = as_argument(np.inf if upper is None else upper)
@@ -116,6 +121,10 @@ class TruncatedNormal(pm.TruncatedNormal):
         return check_icdf_parameters(icdf, *legal(mu, sigma, lower, upper), msg=LEGAL)
 
 
+ARGUMENTS = ("mu", "sigma", "tau", "lower", "upper")
+# what `Distribution.dist` and a random variable's Op take
+KNOWN = {"shape", "size", "rng", "dtype", "name", "ndim_supp", "return_next_rng"}
+
 LEGAL = "mu is finite, 0 < sigma < inf, lower < upper"
 
 
@@ -147,6 +156,18 @@ def as_float(value):
     if isinstance(tensor, Constant):
         return pt.constant(tensor.data, dtype=config.floatX)
     return tensor.astype(config.floatX)
+
+
+def refuse_unknown(arguments):
+    """Raise for an argument that PyTensor would pass over: a misspelled bound is none."""
+    for name in arguments:
+        if name not in KNOWN:
+            near = get_close_matches(name, ARGUMENTS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(
+                f"TruncatedNormal got an unexpected argument {name!r}.{hint} It takes "
+                f"{', '.join(ARGUMENTS)}, and what every distribution takes."
+            )
 
 
 def refuse_empty_interval(lower, upper):

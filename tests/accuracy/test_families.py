@@ -35,7 +35,7 @@ def test_numba(name):
     judge(name, "NUMBA")
 
 
-@pytest.mark.filterwarnings("ignore:Skipping Check.*:UserWarning")  # JAX cannot raise
+@pytest.mark.filterwarnings("ignore:Skipping (Check|Assert)")  # JAX cannot raise
 @pytest.mark.parametrize("mode", ["CVM", "JAX"])
 @pytest.mark.parametrize("name", by(ELSEWHERE, CLOSED))
 def test_closed_form_elsewhere(name, mode):

@@ -347,3 +347,34 @@ def test_draws_are_never_at_quantile_zero():
     law = Truncated.dist(pm.Gumbel.dist(0, 1), upper=1.0)
     assert np.isfinite(pm.icdf(law, 2.0**-54).eval(mode=PLAIN))
     assert dispatch.family_name(law.owner.op.base_rv_op) == "Gumbel"
+
+
+@pytest.mark.parametrize("law", [pm.Bernoulli.dist(0.0), pm.Categorical.dist([1.0, 0.0, 0.0])])
+def test_no_mass_between_the_bounds_is_an_error(law):
+    x = Truncated.dist(law, lower=1)
+    with pytest.raises(ParameterValueError, match="mass"):
+        pm.logp(x, 1).eval()
+    with pytest.raises(ParameterValueError, match="mass"):
+        pm.draw(x)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        pm.DiscreteUniform.dist(0, 10),
+        pm.Poisson.dist(3),
+        pm.Binomial.dist(10, 0.5),
+        pm.Geometric.dist(0.5),
+        pm.BetaBinomial.dist(2, 3, n=10),
+        pm.HyperGeometric.dist(20, 8, 5),
+    ],
+    ids=lambda law: law.owner.op._print_name[0],
+)
+def test_counts_are_in_double_precision(law):
+    """PyTensor takes 0.5 for a float32, and whole numbers for no float at all."""
+    assert pm.logp(Truncated.dist(law, lower=1, upper=8), 2).dtype == "float64"
+
+
+def test_a_sized_normal_broadcasts_with_its_bounds():
+    x = Truncated.dist(pm.Normal.dist(0, 1, shape=3), lower=np.zeros((4, 3)))
+    assert pm.draw(x).shape == (4, 3)

@@ -296,3 +296,10 @@ def test_gradient_at_the_support_point_of_the_seed_model():
     # half-normal: log p = -log s - v^2/(2 s^2) + const; inverse gamma: -3 log s - 3/s
     expected = [-4 / s + 3 / s**2 + v**2 / s**3, -v / s**2]
     np.testing.assert_allclose(got, expected, rtol=1e-13)
+
+
+def test_a_misspelled_bound_is_not_passed_over():
+    with pytest.raises(TypeError, match=r"'lowr'.*Did you mean 'lower'"):
+        pst.TruncatedNormal.dist(0, 1, lowr=0)
+    with pytest.raises(TypeError, match="unexpected argument 'sd'"):
+        pst.TruncatedNormal.dist(0, sd=50)

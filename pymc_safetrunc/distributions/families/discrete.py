@@ -6,6 +6,7 @@ Geometric, DiscreteWeibull, DiscreteUniform, Bernoulli and Categorical.
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.discrete import DiscreteUniformRV, DiscreteWeibullRV
+from pymc.distributions.dist_math import check_parameters
 from pytensor.tensor.random.basic import BernoulliRV, CategoricalRV, GeometricRV
 
 from pymc_safetrunc.distributions.families import dispatch
@@ -138,6 +139,12 @@ def _bernoulli_shares(lower, upper, p):
     return pt.switch(lower > 0, 0.0, 1 - p), pt.switch(upper < 1, 0.0, p)
 
 
+def _checked(result, mass, **kwargs):
+    """The result, or an error where no number between the bounds has mass."""
+    words = "the parameters give mass to a number between the truncation bounds"
+    return check_parameters(result, mass > 0, msg=words, **kwargs)
+
+
 @dispatch.log_interval_mass.register(BernoulliRV)
 def _(op, lower, upper, p):
     return pt.log(sum(_bernoulli_shares(lower, upper, p)))
@@ -145,14 +152,17 @@ def _(op, lower, upper, p):
 
 @dispatch.truncated_logp.register(BernoulliRV)
 def _(op, value, lower, upper, p):
-    at_zero, at_one = _bernoulli_shares(lower, upper, p)
-    return pt.log(pt.switch(value > 0, p, 1 - p)) - pt.log(at_zero + at_one)
+    mass = sum(_bernoulli_shares(lower, upper, p))
+    own = pt.switch(value > 0, p, 1 - p)
+    return _checked(pt.log(own) - pt.log(mass), mass)
 
 
 @dispatch.truncated_quantile.register(BernoulliRV)
 def _(op, q, lower, upper, p):
     at_zero, at_one = _bernoulli_shares(lower, upper, p)
-    return (q * (at_zero + at_one) > at_zero).astype("float64")
+    mass = at_zero + at_one
+    mass = _checked(mass, mass, can_be_replaced_by_ninf=False)
+    return (q * mass > at_zero).astype("float64")
 
 
 @dispatch.support.register(CategoricalRV)
@@ -181,11 +191,13 @@ def _(op, lower, upper, p):
 @dispatch.truncated_logp.register(CategoricalRV)
 def _(op, value, lower, upper, p):
     own = pt.switch(pt.eq(pt.arange(p.shape[-1]), value[..., None]), p, 0.0).sum(axis=-1)
-    return pt.log(own) - pt.log(_categorical_shares(lower, upper, p).sum(axis=-1))
+    mass = _categorical_shares(lower, upper, p).sum(axis=-1)
+    return _checked(pt.log(own) - pt.log(mass), mass)
 
 
 @dispatch.truncated_quantile.register(CategoricalRV)
 def _(op, q, lower, upper, p):
     cumulative = pt.cumsum(_categorical_shares(lower, upper, p), axis=-1)
-    target = q * cumulative[..., -1]
+    mass = cumulative[..., -1]
+    target = q * _checked(mass, mass, can_be_replaced_by_ninf=False)
     return (cumulative < target[..., None]).sum(axis=-1).astype("float64")

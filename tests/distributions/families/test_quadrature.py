@@ -105,8 +105,8 @@ def test_a_quantile_outside_the_window_is_an_error():
         pm.icdf(law, 1e-30).eval()
 
 
-# Outside a model JAX drops every check of parameters, and says so.
-@pytest.mark.filterwarnings("ignore:Skipping Check")
+# JAX drops every check, of parameters and of shapes, and says so.
+@pytest.mark.filterwarnings("ignore:Skipping (Check|Assert)")
 @pytest.mark.parametrize("mode", ["JAX", pytest.param("CVM", marks=pytest.mark.soak)])
 def test_the_truth_on_other_backends(mode):
     """JAX differentiates by itself: what is held must be so there too."""
