@@ -49,9 +49,7 @@ def regions(table):
 def drawn(family, parameters, lower, upper):
     """Draws for each row; all in one function, with an axis for the rows."""
     variables, *bounds, _ = inputs(family)
-    rv = Truncated.dist(
-        untruncated(family, variables), *bounds, size=(PILOT + DRAWS, len(lower))
-    )
+    rv = Truncated.dist(untruncated(family, variables), *bounds, size=(PILOT + DRAWS, len(lower)))
     function = pm.pytensorf.compile(
         [*variables.values(), *bounds], rv, random_seed=7, on_unused_input="ignore"
     )
@@ -104,7 +102,8 @@ def test_law(name):
     columns = [table[f"parameter_{k}"][places] for k in family.kinds]
     kinds = family.kinds.values()
     columns = [
-        c.astype("int64") if kind == "integer" else c for c, kind in zip(columns, kinds, strict=True)
+        c.astype("int64") if kind == "integer" else c
+        for c, kind in zip(columns, kinds, strict=True)
     ]
     lower, upper = table["lower"][places], table["upper"][places]
     draws = drawn(family, columns, lower, upper)
