@@ -33,8 +33,8 @@ from pymc_safetrunc.distributions.interval import SafeInterval, interior_point
 from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal, refuse_empty_interval
 from pymc_safetrunc.math import as_argument
 
-# Half the spacing of uniform numbers away from 0, so that no draw is at quantile 0, and as much from
-# 1 as keeps the largest of them from rounding to it.
+# Half the spacing of uniform numbers away from 0, so that no draw is at quantile 0, and so far from
+# 1 that the largest of them does not round to it.
 Q_OF_DRAWS = np.float64(2.0**-54), np.float64(1 - 2.0**-53)
 
 

@@ -6,6 +6,8 @@ since a mass for each cell, unlike one for each draw, is cheap in many digits; m
 tests with p > 1e-4 and fixed seeds.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pymc as pm
 import pytest
@@ -64,7 +66,7 @@ def cell_shares(family, parameters, lower, upper, ends):
         below = [family.interval_mass(low, mpf(end), parameters) for end in ends]
         whole = family.interval_mass(low, high, parameters)
         below = [mpf(0), *below, whole]
-        return np.array([float((b - a) / whole) for a, b in zip(below, below[1:], strict=False)])
+        return np.array([float((b - a) / whole) for a, b in pairwise(below)])
 
 
 def cell_ends(pilot):
