@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Pair:
-    """Median seconds a call of ours and of the peer, and the median of the paired ratios."""
+    """Median processor seconds a call of ours and of the peer, median of the paired ratios."""
 
     ours: float
     peer: float
@@ -22,10 +22,17 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def processor_seconds(function: Callable[[], object]) -> float:
+    """The same without the time in which other processes had the core."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
 def alternate(ours: Callable[[], object], peer: Callable[[], object], rounds: int = 61) -> Pair:
     """Call the two in turn after two warm-up calls each."""
     for function in (ours, peer) * 2:
         function()
-    times = np.array([(seconds(ours), seconds(peer)) for _ in range(rounds)])
+    times = np.array([(processor_seconds(ours), processor_seconds(peer)) for _ in range(rounds)])
     ratio = float(np.median(times[:, 0] / times[:, 1]))
     return Pair(*(float(t) for t in np.median(times, axis=0)), ratio)

@@ -33,8 +33,9 @@ from pymc_safetrunc.distributions.interval import SafeInterval, interior_point
 from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal, refuse_empty_interval
 from pymc_safetrunc.math import as_argument
 
-# The least q of a draw: half the spacing of uniform numbers, so that no draw is at quantile 0.
-LEAST_Q = np.float64(2.0**-54)
+# Half the spacing of uniform numbers away from 0, so that no draw is at quantile 0, and so far from
+# 1 that the largest of them does not round to it.
+Q_OF_DRAWS = np.float64(2.0**-54), np.float64(1 - 2.0**-53)
 
 
 class SafeTruncatedRV(TruncatedRV):
@@ -72,8 +73,11 @@ class SafeTruncatedRV(TruncatedRV):
         law = law_of(base_op, inner_inputs)
         rng = next(x for x in inner_inputs if isinstance(x.type, RandomType))
         size = inner_inputs[dispatch.size_index(base_op)]
-        next_rng, q = pt.random.uniform(size=size, rng=rng, return_next_rng=True)
-        draw = law.draw(pt.maximum(q.astype("float64"), LEAST_Q)).astype(dist.dtype)
+        # in double precision: a single one rounds to 1
+        next_rng, q = pt.random.uniform(
+            *Q_OF_DRAWS, size=size, rng=rng, dtype="float64", return_next_rng=True
+        )
+        draw = law.draw(q).astype(dist.dtype)
         return cls(
             base_rv_op=base_op,
             inputs=inner_inputs,

@@ -87,22 +87,25 @@ class TruncatedLaw:
 
     def quantile(self, q):
         """The quantile, never outside the bounds."""
-        return self._placed(dispatch.truncated_quantile, q)
+        known = pt.and_(q > 0, q < 1)
+        x = self._placed(dispatch.truncated_quantile, pt.switch(known, q, 0.5))
+        return pt.switch(q <= 0, self.lower, pt.switch(q >= 1, self.upper, x))
 
     def draw(self, q):
-        """A draw of the law where q is one of the uniform law."""
+        """A draw of the law where q is one of the uniform law, 0 < q < 1."""
         return self._placed(dispatch.truncated_draw, q)
 
     def start(self):
         """A point of the body, never outside the bounds."""
-        x = dispatch.truncated_start(self.base_op, self.lower, self.upper, *self.parameters)
-        return pt.minimum(pt.maximum(x, self.lower), self.upper)
+        return self._held(
+            dispatch.truncated_start(self.base_op, self.lower, self.upper, *self.parameters)
+        )
 
     def _placed(self, place, q):
-        known = pt.and_(q > 0, q < 1)
-        x = place(self.base_op, pt.switch(known, q, 0.5), self.lower, self.upper, *self.parameters)
-        x = pt.minimum(pt.maximum(x, self.lower), self.upper)
-        return pt.switch(q <= 0, self.lower, pt.switch(q >= 1, self.upper, x))
+        return self._held(place(self.base_op, q, self.lower, self.upper, *self.parameters))
+
+    def _held(self, x):
+        return pt.clip(x, self.lower, self.upper)
 
     def mean(self):
         """Mean of the law, for families that have a form for it."""

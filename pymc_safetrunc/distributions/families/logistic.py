@@ -54,5 +54,6 @@ def _(op, q, lower, upper, mu, s):
     share = q * -pt.expm1(-width) * pt.sigmoid(z_upper)
     unbounded = z_lower <= Z_LOWEST
     odds = pt.exp(-pt.switch(unbounded, 0, z_lower))
-    from_lower = lower + s * (pt.log1p(share * odds) - pt.log1p(-share))
-    return pt.switch(unbounded, mu + s * (pt.log(share) - pt.log1p(-share)), from_lower)
+    share_odds = share / (1 - share)
+    from_lower = lower + s * pt.log1p(share_odds * (1 + odds))
+    return pt.switch(unbounded, mu + s * pt.log(share_odds), from_lower)
