@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytensor.tensor as pt
+from pymc.pytensorf import constant_fold
 from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Constant
 
@@ -51,6 +52,14 @@ class TruncatedLaw:
         """The value, with some point inside for one that is outside: no NaN comes from there."""
         return pt.switch(self.outside(value), self.some_point, value)
 
+    def surely_inside(self, value):
+        """Whether value and bounds are constants, all of them where the law is.
+
+        What a formula makes of such data alone is then a constant, too.
+        """
+        (outside,) = constant_fold([pt.any(self.outside(value))], raise_not_constant=False)
+        return not hasattr(outside, "owner") and not np.any(outside)
+
     def outside(self, value):
         """Whether the law gives nothing to a value."""
         outside = pt.or_(value < self.lower, value > self.upper)
@@ -69,6 +78,10 @@ class TruncatedLaw:
 
     def logp(self, value):
         """Log-density, -inf outside the bounds."""
+        if self.surely_inside(value):
+            return dispatch.truncated_logp(
+                self.base_op, value, self.lower, self.upper, *self.parameters
+            )
         logp = dispatch.truncated_logp(
             self.base_op, self.inside(value), self.lower, self.upper, *self.parameters
         )
