@@ -96,6 +96,14 @@ def uninstall() -> None:
 
     Every function that PyMC had is back, the same object; what others registered since
     `install` is left alone. Without `install` before it, nothing happens.
+
+    Examples
+    --------
+    >>> import pymc_safetrunc as pst
+    >>> pst.install()
+    >>> pst.uninstall()
+    >>> pst.is_installed()
+    False
     """
     if not _undo:
         return
@@ -105,7 +113,15 @@ def uninstall() -> None:
 
 
 def is_installed() -> bool:
-    """Whether ``pm.TruncatedNormal`` and ``pm.Truncated`` are those of this package."""
+    """
+    Whether ``pm.TruncatedNormal`` and ``pm.Truncated`` are those of this package.
+
+    Examples
+    --------
+    >>> import pymc_safetrunc as pst
+    >>> pst.is_installed()
+    False
+    """
     return bool(_undo)
 
 
@@ -139,13 +155,8 @@ def _adopt(dispatch: Any, theirs: type, ours: type) -> None:
     function = dispatch.registry.get(ours)
     if function is None:
         return
-    previous = dispatch.registry.get(theirs)
-
-    def parent(op, *args, **kwargs):
-        """Do what was done before anything was registered: a registration cannot be removed."""
-        return dispatch.dispatch(theirs.__mro__[1])(op, *args, **kwargs)
-
-    before = parent if previous is None else previous
+    # PyMC's own, or what its type inherits: a registration cannot be removed, only be replaced
+    before = dispatch.dispatch(theirs)
 
     def adopted(op, *args, **kwargs):
         try:

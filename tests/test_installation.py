@@ -164,6 +164,15 @@ def test_bit_for_bit_after_uninstall():
         np.testing.assert_array_equal(first, second)
 
 
+def test_models_built_after_uninstall_are_pymcs():
+    """PyMC registers some functions for the distribution, which its Op is a virtual subclass of."""
+    before = [build().initial_point().keys() for build in (seed_model, tail_model)]
+    with pst.installed():
+        pass
+    assert [build().initial_point().keys() for build in (seed_model, tail_model)] == before
+    assert "v_interval__" in before[0]
+
+
 def test_where_pymc_had_nothing_it_has_nothing_again():
     """A quantile of pm.Truncated: refused before, given by install(), refused after."""
     x = pm.Truncated.dist(pm.Exponential.dist(2), lower=1)

@@ -80,7 +80,9 @@ def _causes(facts: Facts, probe: Probe, quantity) -> list[Finding]:
 
 def _severity(kind: Kind, quantity, share: float, cause: Finding) -> Severity | None:
     """Grade by what a sampler makes of such a point; None where it is none of its business."""
-    by_design = cause.severity == "warning"  # a -inf that the distribution means
+    by_design = cause.severity == "warning"  # a -inf that the distribution means, a kink
+    if quantity == "gradient" and by_design:  # a kink, which any jitter leaves
+        return "warning" if kind in ("initial", "jittered") else "hint"
     if quantity == "gradient":
         # PyMC looks at the log-density of a starting point only: the chain could never move
         grades: dict[Kind, Severity] = {"prior": "warning", "corner": "hint"}
