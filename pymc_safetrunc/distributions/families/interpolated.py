@@ -18,7 +18,14 @@ def trapezes(lower, upper, x_points, pdf_points):
     slope = pt.diff(pdf_points, axis=-1) / (end - start)
     left = pt.clip(lower[..., None], start, end)
     width = pt.clip(upper[..., None], start, end) - left
-    return left, width, pdf_points[..., :-1] + slope * (left - start), slope
+    return left, width, _height(left, x_points, pdf_points), slope
+
+
+def _height(x, x_points, pdf_points):
+    """The density on each stretch: by both ends, next to one where it is 0 to the last digit."""
+    start, end = x_points[..., :-1], x_points[..., 1:]
+    ends = pdf_points[..., :-1] * (end - x) + pdf_points[..., 1:] * (x - start)
+    return ends / (end - start)
 
 
 def masses(width, height, slope):
@@ -36,10 +43,9 @@ def _(op, lower, upper, x_points, pdf_points, cdf_points):
 def _(op, value, lower, upper, x_points, pdf_points, cdf_points):
     x = value[..., None]
     start, end = x_points[..., :-1], x_points[..., 1:]
-    slope = pt.diff(pdf_points, axis=-1) / (end - start)
     within = pt.and_(start <= x, pt.or_(x < end, pt.eq(x, x_points[..., -1:])))
     within = pt.and_(within, x <= end)
-    density = pt.switch(within, pdf_points[..., :-1] + slope * (x - start), 0).sum(-1)
+    density = pt.switch(within, _height(x, x_points, pdf_points), 0).sum(-1)
     log_mass = dispatch.log_interval_mass(op, lower, upper, x_points, pdf_points, cdf_points)
     return pt.log(density) - log_mass
 
