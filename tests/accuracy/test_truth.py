@@ -59,6 +59,7 @@ def quadrature(x, mu, sigma, lower, upper):
     }
 
 
+@pytest.mark.soak
 def test_quadrature_agrees(table):
     scales = budget.scales(table)
     with mp.workdps(60):

@@ -70,6 +70,7 @@ def test_log_cdf_and_survival_agree(table, rows):
                 )
 
 
+@pytest.mark.soak
 def test_conditioning_is_what_one_ulp_of_each_input_does(table):
     """Each finite input moves by a small part of its ulp and the log CDFs are integrated anew."""
     part = mpf(10) ** -8
@@ -121,6 +122,7 @@ def test_mean_and_variance_agree(table, rows):
                 assert agree(table[f"mean_d_{name}"][i], slope), name
 
 
+@pytest.mark.soak
 def test_quantile_is_the_nearest_number(table, rows):
     """The CDF crosses q within 0.51 unit of the stored number; a rounding is half a unit."""
     for i in rows:
@@ -137,6 +139,7 @@ def test_quantile_is_the_nearest_number(table, rows):
                     assert side * (odds - mp.log(q / (1 - q))) > 0, (i, side)
 
 
+@pytest.mark.soak
 def test_log_ndtr_interval_agrees():
     table = budget.load("log_ndtr_interval")
     for i in sample_rows(table, per_stratum=2, seed=4):

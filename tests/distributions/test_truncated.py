@@ -365,8 +365,6 @@ def test_no_mass_between_the_bounds_is_an_error(law):
         pm.Poisson.dist(3),
         pm.Binomial.dist(10, 0.5),
         pm.Geometric.dist(0.5),
-        pm.BetaBinomial.dist(2, 3, n=10),
-        pm.HyperGeometric.dist(20, 8, 5),
     ],
     ids=lambda law: law.owner.op._print_name[0],
 )

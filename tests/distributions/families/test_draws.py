@@ -34,7 +34,7 @@ LEAST_P = 1e-4
 # Digits of a mass: a narrow interval in a tail takes 10 from a difference of two.
 DIGITS = 30
 
-SPOKESMEN = {"Logistic", "Weibull", "Poisson"}
+SPOKESMEN = {"Logistic", "Weibull"}
 
 
 def regions(table):

@@ -160,6 +160,7 @@ def test_a_mixture_of_a_family_with_itself_is_that_family():
         assert errors.max() < budget.limit("Exponential", column), budget.worst(table, errors)
 
 
+@pytest.mark.soak
 def test_draws():
     """Right law in body, tail and beside the point, by one compiled function."""
     n = 4000

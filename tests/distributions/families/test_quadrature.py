@@ -38,6 +38,7 @@ def exact_pair(gap, lower, upper):
     return sum(law.cdf(upper - at) - law.cdf(lower - at) for at in (0, gap)) / 2
 
 
+@pytest.mark.soak
 def test_a_density_of_ones_own(laplace_pair):
     """The peaks are one, at the cut, inside and outside the bounds; the bounds near each other."""
     gap, lower, upper = np.array([[0.0, -INF, INF], [0.0, -1, 2], [0.0, 0.5, 0.5 + 1e-9]]).T
