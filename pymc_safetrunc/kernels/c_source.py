@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pymc_safetrunc.kernels import (
+    elementary,
     log_interval,
     narrow,
     tail_table,
@@ -35,6 +36,7 @@ CONSTANTS = (
             "LARGEST_SCALE",
         ),
     ),
+    (elementary, ("LOG_LARGEST",)),
     (log_interval, ("HALF_LOG_2PI", "CENTRAL_WIDTH")),
     (truncated_normal_quantile, ("MAX_STEPS", "SPLITTER", "SMALLEST_SQUARED", "LARGEST_SQUARED")),
 )

@@ -6,6 +6,7 @@ An Op is added by a line in `ARRAY_KERNELS`. Its derivatives come from its own p
 from collections.abc import Callable
 
 from pymc_safetrunc.backends.jax import (
+    elementary,
     log_interval,
     quadrature,
     random,
@@ -13,6 +14,7 @@ from pymc_safetrunc.backends.jax import (
     truncated_normal_quantile,
 )
 from pymc_safetrunc.backends.jax.funcify import register
+from pymc_safetrunc.ops import elementary as elementary_ops
 from pymc_safetrunc.ops import quadrature as quadrature_ops
 from pymc_safetrunc.ops import truncated_normal as truncated_normal_ops
 from pymc_safetrunc.ops.kernel_op import KernelOp
@@ -24,6 +26,7 @@ ARRAY_KERNELS: dict[type[KernelOp], Callable] = {
     truncated_normal_ops.Curvature: truncated_normal.curvature,
     truncated_normal_ops.LogInterval: log_interval.log_interval,
     truncated_normal_ops.Quantile: truncated_normal_quantile.quantile,
+    elementary_ops.ExpMinus: elementary.exp_minus,
     quadrature_ops.MassBetween: quadrature.mass_between,
 }
 

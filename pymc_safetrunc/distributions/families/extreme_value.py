@@ -13,6 +13,7 @@ from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.safe import (
     Z_HIGHEST,
     Z_LOWEST,
+    exp_minus,
     log1mexp,
     log1mexp_exp,
     power_density,
@@ -22,20 +23,14 @@ from pymc_safetrunc.distributions.families.safe import (
 )
 
 
+# G(b) is more than 8 below it: G(x) - G(b) would be wrong in its last digits
+_LARGE_HAZARD = np.float64(-2.0)
+
+
 def _log_mass_shape(z_lower, width):
     """The log of D, and log(1 - exp(-D)), which a right tail has as log D itself."""
     log_d = log1mexp(width) - z_lower
     return log_d, log1mexp_exp(log_d)
-
-
-def _logp(z, from_lower, to_upper, z_lower, width):
-    """Log-density in z of the truncated law; the distances are in units of z."""
-    log_d, log_shape = _log_mass_shape(z_lower, width)
-    hazard_step = -pt.exp(-z) * pt.expm1(-to_upper)
-    # in the right tail z and log D cancel: from_lower is their difference
-    in_tail = log_d < 0
-    tail = -from_lower - log1mexp(width) - (log_shape - log_d)
-    return pt.switch(in_tail, tail, -z - log_shape) - hazard_step
 
 
 def _log_remaining(q, log_d):
@@ -64,11 +59,20 @@ def _(op, lower, upper, mu, beta):
 
 @dispatch.truncated_logp.register(GumbelRV)
 def _(op, value, lower, upper, mu, beta):
-    from_lower = scaled_distance(value - lower, beta)
-    to_upper = scaled_distance(upper - value, beta)
     width = scaled_distance(upper - lower, beta)
-    z_lower = standardized(lower, mu, beta)
-    return _logp((value - mu) / beta, from_lower, to_upper, z_lower, width) - pt.log(beta)
+    z_lower, z_upper = standardized(lower, mu, beta), standardized(upper, mu, beta)
+    log_d, log_shape = _log_mass_shape(z_lower, width)
+    # z and log D cancel where D is small, G(x) and G(b) where they are large: there a value is
+    # measured from a bound, and elsewhere from mu
+    is_small, is_large = log_d < 0, z_upper < _LARGE_HAZARD
+    origin = pt.switch(is_large, upper, pt.switch(is_small, lower, mu))
+    z_origin = pt.switch(is_large, z_upper, pt.switch(is_small, z_lower, 0))
+    z_from_origin = pt.switch(is_large, pt.switch(is_small, width, z_upper), 0)
+    log_norm = pt.switch(is_small, log1mexp(width) + log_shape - log_d, log_shape)
+    above = (origin - value) / beta
+    excess = pt.exp(-z_origin) * exp_minus(above, is_large)
+    step = excess - pt.switch(is_large, 0, pt.exp(-z_upper))
+    return above - step - (z_from_origin + log_norm + pt.log(beta))
 
 
 @dispatch.truncated_quantile.register(GumbelRV)

@@ -41,7 +41,8 @@ class TruncatedLaw:
         message = ", ".join(
             [*([words] if words else []), f"truncation {relation} within the support"]
         )
-        return (*conditions, self.ordered), message
+        # what is known to hold costs nothing
+        return (*conditions, *([] if surely(self.ordered) else [self.ordered])), message
 
     @property
     def ordered(self):
@@ -57,8 +58,7 @@ class TruncatedLaw:
 
         What a formula makes of such data alone is then a constant, too.
         """
-        (outside,) = constant_fold([pt.any(self.outside(value))], raise_not_constant=False)
-        return not hasattr(outside, "owner") and not np.any(outside)
+        return surely(pt.invert(self.outside(value)))
 
     def outside(self, value):
         """Whether the law gives nothing to a value."""
@@ -123,6 +123,12 @@ class TruncatedLaw:
     def mean(self):
         """Mean of the law, for families that have a form for it."""
         return dispatch.truncated_mean(self.base_op, self.lower, self.upper, *self.parameters)
+
+
+def surely(condition):
+    """Whether a condition is made of constants, and holds everywhere."""
+    (known,) = constant_fold([pt.all(condition)], raise_not_constant=False)
+    return not hasattr(known, "owner") and bool(known)
 
 
 def as_double(x):

@@ -15,6 +15,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.basic import HalfNormalRV, LogNormalRV, NormalRV
 
 from pymc_safetrunc.distributions.families import dispatch
+from pymc_safetrunc.distributions.families.safe import exp_minus, scaled_distance
 from pymc_safetrunc.math import (
     truncated_normal_icdf,
     truncated_normal_logcdf,
@@ -156,58 +157,60 @@ class _Logit(_Coordinate):
 
 
 class _MoyalRoot(_Coordinate):
-    """t = exp(-(x - mu)/(2 sigma)), half-normal; a right tail of x is t near 0.
+    """t = exp((o - x)/(2 sigma)), half-normal in units that o determines.
 
-    In a narrow interval or a left tail, less its value at the upper bound: minus that is mu.
+    The origin o is mu, in a right tail the lower bound. In a narrow interval or a left tail it is
+    the upper one, and t is less by 1 there: minus that is the normal law's mu.
     """
 
     rising = False
 
     def __init__(self, lower, upper, mu, sigma):
-        self.mu, self.twice, self.upper = mu, 2 * sigma, upper
-        no_upper = upper - mu > _MOYAL_FAR * self.twice
-        no_lower = mu - lower > _MOYAL_FAR * self.twice
-        self.known_upper = pt.switch(no_upper, mu, upper)
-        known_lower = pt.switch(no_lower, pt.minimum(mu, self.known_upper), lower)
-        # exp(-(upper - mu)/(2 sigma)), and the step of t over the interval
-        least = pt.exp(-(self.known_upper - mu) / self.twice)
-        width = (self.known_upper - known_lower) / self.twice
-        complete = pt.or_(no_upper, no_lower)
-        near = pt.or_(width < _MOYAL_NARROW, least > 1)
-        self.shifted = pt.and_(pt.invert(complete), near)
-        self.least = pt.switch(self.shifted, least, 1)
-        last = pt.switch(
-            self.shifted,
-            self.least * pt.expm1(pt.switch(self.shifted, width, 0)),
-            pt.exp((mu - known_lower) / self.twice),
-        )
+        self.twice = 2 * sigma
+        width = scaled_distance(upper - lower, self.twice)
+        self.shifted = pt.or_(width < _MOYAL_NARROW, upper < mu)
+        self.origin = pt.switch(self.shifted, upper, pt.switch(lower > mu, lower, mu))
+        # the normal law is flat over the interval where the unit is small
+        self.log_unit = (mu - self.origin) / self.twice
+        self.log_unit_held = pt.clip(self.log_unit, -_MOYAL_FAR, _MOYAL_FAR)
+        to_upper = scaled_distance(upper - self.origin, self.twice)
+        to_lower = scaled_distance(self.origin - lower, self.twice)
+        no_lower = to_lower > _MOYAL_FAR
         self.law = [
-            pt.switch(self.shifted, -least, 0),
-            np.float64(1),
-            pt.switch(pt.or_(no_upper, self.shifted), 0, least),
-            pt.switch(no_lower, np.inf, last),
+            pt.switch(self.shifted, np.float64(-1), np.float64(0)),
+            pt.exp(-self.log_unit_held),
+            pt.switch(self.shifted, 0, pt.exp(-to_upper)),
+            pt.switch(
+                no_lower, np.inf, exp_minus(pt.switch(no_lower, 1, to_lower), self.shifted)
+            ),
         ]
 
     def t(self, x):
-        below = (self.known_upper - pt.switch(self.shifted, x, self.known_upper)) / self.twice
-        shifted = self.least * pt.expm1(below)
-        return pt.switch(self.shifted, shifted, pt.exp((self.mu - x) / self.twice))
+        return exp_minus((self.origin - x) / self.twice, self.shifted)
 
     def x(self, t):
-        relative = pt.switch(self.shifted, t, 0) / self.least
-        shifted = self.known_upper - self.twice * pt.log1p(relative)
-        t = pt.switch(self.shifted, 1, t)
-        return pt.switch(self.shifted, shifted, self.mu - self.twice * pt.log(t))
+        log_t = pt.switch(self.shifted, pt.log1p(t), pt.log(pt.switch(self.shifted, 1, t)))
+        return self.origin - self.twice * log_t
 
     def log_slope(self, x):
-        return (self.mu - x) / self.twice - pt.log(self.twice)
+        return (self.origin - x) / self.twice - pt.log(self.twice)
+
+    def logp(self, value):
+        """From the density where t is least: one exponential for each value, and no division."""
+        shift, least = -self.law[0], self.law[2]
+        distance = (self.origin - value) / self.twice
+        t = exp_minus(distance, self.shifted)
+        stiffness = pt.exp(2 * self.log_unit_held)
+        at_least = truncated_normal_logpdf_inside(least, *self.law)
+        peak = at_least + stiffness * least * (shift + least / 2) - pt.log(self.twice)
+        return distance - stiffness * (t * (shift + t / 2)) + peak
 
     def log_mass(self):
-        return super().log_mass() + np.log(np.float64(2))
+        return super().log_mass() + np.log(np.float64(2)) + self.log_unit - self.log_unit_held
 
 
-# exp of more half-scales than this is near overflow, or 0 to every use
-_MOYAL_FAR = np.float64(700.0)
+# exp of more half-scales is infinite, or 0, to every use
+_MOYAL_FAR = np.float64(340.0)
 # t of wider bounds differ by a factor of 2
 _MOYAL_NARROW = np.float64(0.7)
 

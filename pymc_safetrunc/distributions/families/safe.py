@@ -7,8 +7,15 @@ two switches of one condition are merged. So a replacement that is divided is ne
 meet have different conditions.
 """
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.elemwise import Elemwise
+
+from pymc_safetrunc.ops import elementary as ops
+
+_exp_minus: Any = Elemwise(ops.exp_minus)
 
 # exp(-750) is 0 in double precision, and so are its derivatives
 FAR = np.float64(750.0)
@@ -48,6 +55,11 @@ def scaled_log_ratio(x, origin, power):
     known = pt.and_(origin > 0, pt.isfinite(x))
     scaled = power * log_ratio(pt.switch(known, x, 1), pt.switch(known, origin, 1))
     return pt.switch(pt.and_(known, scaled < FAR), scaled, FAR)
+
+
+def exp_minus(x, is_less_one):
+    """exp(x) - 1 where `is_less_one`, else exp(x): one evaluation for value and derivative."""
+    return _exp_minus(x, pt.cast(is_less_one, "float64"))
 
 
 def log1mexp(x):

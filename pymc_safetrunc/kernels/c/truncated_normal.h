@@ -1,6 +1,6 @@
-/* C twin of kernels/tail.py, kernels/narrow.py and kernels/truncated_normal.py, which explain the
-   formulas and the regions. The tables and constants (SAFETRUNC_*) are written in front of this
-   text from the Python ones by kernels/c_source.py. */
+/* C twins of the Python kernels beside this folder, which explain the formulas and the regions. The tables and
+   constants (SAFETRUNC_*) are written in front of this text from the Python ones by
+   kernels/c_source.py. */
 
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
@@ -378,6 +378,12 @@ SAFETRUNC_FUNCTION double safetrunc_log_interval(double a, double b)
     double law[7];
     safetrunc_law(0.0, 1.0, a, b, law);
     return law[1] - SAFETRUNC_HALF_LOG_2PI - 0.5 * law[0] * law[0];
+}
+
+SAFETRUNC_FUNCTION double safetrunc_exp_minus(double x, double one)
+{
+    if (x > SAFETRUNC_LOG_LARGEST) return INFINITY;
+    return one == 0.0 ? exp(x) : expm1(x);
 }
 
 SAFETRUNC_FUNCTION double safetrunc_two_sum(double a, double b, double *error)
