@@ -1,4 +1,4 @@
-"""Elementary functions in the form of which a derivative is the function itself."""
+"""Elementary functions, each in one evaluation, that neither overflow nor cancel."""
 
 import math
 
@@ -6,6 +6,8 @@ from pymc_safetrunc.kernels.jitable import kernel
 
 # exp of more is infinite
 LOG_LARGEST = math.log(1.7976931348623157e308)
+# from here on 1 + z^2 is z^2, which may overflow
+SQUARE_IS_ALL = 1e100
 
 
 @kernel
@@ -17,3 +19,19 @@ def exp_minus(x, one):
     if x > LOG_LARGEST:
         return math.inf
     return math.exp(x) if one == 0.0 else math.expm1(x)
+
+
+@kernel
+def log1p_square(z):
+    """log(1 + z^2)."""
+    if abs(z) > SQUARE_IS_ALL:
+        return 2.0 * math.log(abs(z))
+    return math.log1p(z * z)
+
+
+@kernel
+def log1p_square_slope(z):
+    """Its derivative 2 z/(1 + z^2), of which the derivative is 2/(1 + z^2) less its square."""
+    if abs(z) > SQUARE_IS_ALL:
+        return 2.0 / z
+    return 2.0 * z / (1.0 + z * z)

@@ -1,4 +1,4 @@
-"""Elementary functions of which one evaluation gives value and derivative."""
+"""Elementary functions as Ops, where an expression would evaluate more for each value."""
 
 from pytensor.gradient import DisconnectedType
 
@@ -23,4 +23,31 @@ class ExpMinus(KernelOp):
         return [cotangents[0] * (outputs[0] + one), DisconnectedType()()]
 
 
+class Log1pSquare(KernelOp):
+    """log(1 + z^2)."""
+
+    nin = 1
+    kernel = staticmethod(kernels.log1p_square)
+    c_function = "safetrunc_log1p_square"
+
+    def pullback(self, inputs, outputs, cotangents):
+        """2 z/(1 + z^2)."""
+        return [cotangents[0] * log1p_square_slope(*inputs)]
+
+
+class Log1pSquareSlope(KernelOp):
+    """2 z/(1 + z^2)."""
+
+    nin = 1
+    kernel = staticmethod(kernels.log1p_square_slope)
+    c_function = "safetrunc_log1p_square_slope"
+
+    def pullback(self, inputs, outputs, cotangents):
+        """2/(1 + z^2) less the square of the function itself."""
+        (z,), (slope,) = inputs, outputs
+        return [cotangents[0] * (2.0 / (1.0 + z * z) - slope * slope)]
+
+
 exp_minus = ExpMinus(name="exp_minus")
+log1p_square = Log1pSquare(name="log1p_square")
+log1p_square_slope = Log1pSquareSlope(name="log1p_square_slope")

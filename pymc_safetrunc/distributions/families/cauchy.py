@@ -12,6 +12,7 @@ from pymc.distributions.continuous import HalfCauchyRV
 from pytensor.tensor.random.basic import CauchyRV
 
 from pymc_safetrunc.distributions.families import dispatch
+from pymc_safetrunc.distributions.families.safe import log1p_square
 
 # in units of the distance of the midpoint from the peak, or of the scale if that is more: bounds
 # nearer than this differ by a factor of less than 1.7 and their angles would cancel
@@ -66,20 +67,9 @@ def _angle_beyond(bound, alpha, beta, side):
     return pt.switch(there, angle, pt.switch(distance > 0, 0, _PI))
 
 
-def _log1p_square(distance, beta):
-    """log(1 + (distance/beta)^2), where the square may overflow."""
-    far = abs(distance) > beta
-    z = pt.switch(far, beta, distance) / beta
-    outer = pt.switch(far, abs(distance), beta)
-    inverse = beta / outer
-    return pt.switch(
-        far, 2 * (pt.log(outer) - pt.log(beta)) + pt.log1p(inverse * inverse), pt.log1p(z * z)
-    )
-
-
 def _logp(value, lower, upper, alpha, beta):
     log_angle = pt.log(_angle(lower, upper, alpha, beta))
-    return -_log1p_square(value - alpha, beta) - pt.log(beta) - log_angle
+    return -log1p_square((value - alpha) / beta) - (pt.log(beta) + log_angle)
 
 
 def _direction(bound, alpha, beta):

@@ -16,6 +16,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pymc_safetrunc.ops import elementary as ops
 
 _exp_minus: Any = Elemwise(ops.exp_minus)
+log1p_square: Any = Elemwise(ops.log1p_square)
 
 # exp(-750) is 0 in double precision, and so are its derivatives
 FAR = np.float64(750.0)

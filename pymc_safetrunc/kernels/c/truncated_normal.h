@@ -1,5 +1,5 @@
-/* C twins of the Python kernels beside this folder, which explain the formulas and the regions. The tables and
-   constants (SAFETRUNC_*) are written in front of this text from the Python ones by
+/* C twins of the Python kernels beside this folder, which explain the formulas and the regions. The
+   tables and constants (SAFETRUNC_*) are written in front of this text from the Python ones by
    kernels/c_source.py. */
 
 #ifdef __clang__
@@ -384,6 +384,18 @@ SAFETRUNC_FUNCTION double safetrunc_exp_minus(double x, double one)
 {
     if (x > SAFETRUNC_LOG_LARGEST) return INFINITY;
     return one == 0.0 ? exp(x) : expm1(x);
+}
+
+SAFETRUNC_FUNCTION double safetrunc_log1p_square(double z)
+{
+    if (fabs(z) > SAFETRUNC_SQUARE_IS_ALL) return 2.0 * log(fabs(z));
+    return log1p(z * z);
+}
+
+SAFETRUNC_FUNCTION double safetrunc_log1p_square_slope(double z)
+{
+    if (fabs(z) > SAFETRUNC_SQUARE_IS_ALL) return 2.0 / z;
+    return 2.0 * z / (1.0 + z * z);
 }
 
 SAFETRUNC_FUNCTION double safetrunc_two_sum(double a, double b, double *error)
