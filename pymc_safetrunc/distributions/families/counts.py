@@ -1,11 +1,9 @@
 """Poisson, Binomial, NegativeBinomial, HyperGeometric and BetaBinomial: sums of their densities."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from pymc.pytensorf import constant_fold
 from pytensor.tensor.random.basic import (
     BetaBinomialRV,
     BinomialRV,
@@ -16,7 +14,7 @@ from pytensor.tensor.random.basic import (
 
 from pymc_safetrunc.distributions.families import count_density as density
 from pymc_safetrunc.distributions.families import dispatch, summation
-from pymc_safetrunc.distributions.families.safe import log1mexp
+from pymc_safetrunc.distributions.families.safe import log1mexp, surely
 
 
 def _family(op_class: type, log_density: Callable, mode: Callable, zero: Callable | None = None):
@@ -40,7 +38,7 @@ def _family(op_class: type, log_density: Callable, mode: Callable, zero: Callabl
 
     @dispatch.log_interval_mass.register(op_class)
     def log_interval_mass(op, lower, upper, *params):
-        if zero is not None and _is_constant(lower, 1.0) and _is_constant(upper, np.inf):
+        if zero is not None and surely(pt.eq(lower, 1)) and surely(pt.eq(upper, np.inf)):
             return log1mexp(zero(*params))
         return summation.log_sum(*rule(lower, upper, params))
 
@@ -55,12 +53,6 @@ def _family(op_class: type, log_density: Callable, mode: Callable, zero: Callabl
             q, lower, upper, *params = pt.broadcast_arrays(q, lower, upper, *params)
         along, center, lower, upper = rule(lower, upper, params)
         return summation.quantile(along, q, center, lower, upper, shared=shared)
-
-
-def _is_constant(x: Any, number: float) -> bool:
-    """Whether a variable is known to be this number."""
-    (value,) = constant_fold([pt.as_tensor_variable(x)], raise_not_constant=False)
-    return not hasattr(value, "owner") and bool(np.all(value == number))
 
 
 @dispatch.support.register(PoissonRV)

@@ -78,6 +78,12 @@ def truncated_logp(op, value, lower, upper, *params):
 
 
 @singledispatch
+def goes_on_outside(op, value, *params) -> bool:
+    """Whether `truncated_logp` is finite outside the bounds, too, with finite derivatives."""
+    return False
+
+
+@singledispatch
 def truncated_quantile(op, q, lower, upper, *params):
     """The x with P(X <= x) = q under the truncated law, 0 < q < 1."""
     from pymc_safetrunc.distributions.families.general import general_truncated_quantile

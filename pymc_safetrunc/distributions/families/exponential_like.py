@@ -7,13 +7,16 @@ the interval where it is largest, so that nothing large is subtracted from anyth
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.continuous import AsymmetricLaplaceRV
+from pytensor.graph.basic import Constant
 from pytensor.tensor.random.basic import ExponentialRV, LaplaceRV, ParetoRV
 
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.safe import (
     log1mexp,
+    log_ratio,
     scaled_distance,
     scaled_log_ratio,
+    surely,
 )
 
 
@@ -162,10 +165,19 @@ def _(op, lower, upper, alpha, m):
     return log1mexp(scaled_log_ratio(upper, lower, alpha)) - above_edge
 
 
+@dispatch.goes_on_outside.register(ParetoRV)
+def _(op, value, alpha, m):
+    return surely(value > 0)
+
+
 @dispatch.truncated_logp.register(ParetoRV)
 def _(op, value, lower, upper, alpha, m):
     width = scaled_log_ratio(upper, lower, alpha)
-    distance = alpha * pt.log1p((value - lower) / lower)
+    # lower depends on m: the logs of constant data stay constants by way of the smallest of them
+    least = (
+        pt.constant(value.data.min()) if isinstance(value, Constant) and value.data.size else lower
+    )
+    distance = alpha * (pt.log1p((value - least) / least) + log_ratio(least, lower))
     return pt.log(alpha) - pt.log(value) - distance - log1mexp(width)
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytensor.tensor as pt
-from pymc.pytensorf import constant_fold
 from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Constant
 
 from pymc_safetrunc.distributions.families import dispatch
+from pymc_safetrunc.distributions.families.safe import surely
 from pymc_safetrunc.math import is_infinite_constant
 
 
@@ -78,14 +78,13 @@ class TruncatedLaw:
 
     def logp(self, value):
         """Log-density, -inf outside the bounds."""
-        if self.surely_inside(value):
-            return dispatch.truncated_logp(
-                self.base_op, value, self.lower, self.upper, *self.parameters
-            )
+        surely_inside = self.surely_inside(value)
+        as_it_is = surely_inside or dispatch.goes_on_outside(self.base_op, value, *self.parameters)
+        known = value if as_it_is else self.inside(value)
         logp = dispatch.truncated_logp(
-            self.base_op, self.inside(value), self.lower, self.upper, *self.parameters
+            self.base_op, known, self.lower, self.upper, *self.parameters
         )
-        return pt.switch(self.outside(value), -np.inf, logp)
+        return logp if surely_inside else pt.switch(self.outside(value), -np.inf, logp)
 
     def log_share(self, share, value, at_lower, at_upper):
         """Log CDF or survival function, by its dispatch, with its values beyond the bounds."""
@@ -123,12 +122,6 @@ class TruncatedLaw:
     def mean(self):
         """Mean of the law, for families that have a form for it."""
         return dispatch.truncated_mean(self.base_op, self.lower, self.upper, *self.parameters)
-
-
-def surely(condition):
-    """Whether a condition is made of constants, and holds everywhere."""
-    (known,) = constant_fold([pt.all(condition)], raise_not_constant=False)
-    return not hasattr(known, "owner") and bool(known)
 
 
 def as_double(x):

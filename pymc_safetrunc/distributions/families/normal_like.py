@@ -180,9 +180,7 @@ class _MoyalRoot(_Coordinate):
             pt.switch(self.shifted, np.float64(-1), np.float64(0)),
             pt.exp(-self.log_unit_held),
             pt.switch(self.shifted, 0, pt.exp(-to_upper)),
-            pt.switch(
-                no_lower, np.inf, exp_minus(pt.switch(no_lower, 1, to_lower), self.shifted)
-            ),
+            pt.switch(no_lower, np.inf, exp_minus(pt.switch(no_lower, 1, to_lower), self.shifted)),
         ]
 
     def t(self, x):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pymc.pytensorf import constant_fold
 from pytensor.tensor.elemwise import Elemwise
 
 from pymc_safetrunc.ops import elementary as ops
@@ -84,3 +85,9 @@ def power_density(exponent, x, scale):
     inside = (exponent - 1) * pt.log(pt.switch(positive, x, 1) / scale)
     at_zero = pt.switch(exponent < 1, np.inf, pt.switch(exponent > 1, -np.inf, 0.0))
     return pt.switch(positive, inside, at_zero)
+
+
+def surely(condition):
+    """Whether a condition is made of constants, and holds everywhere."""
+    (known,) = constant_fold([pt.all(condition)], raise_not_constant=False)
+    return not hasattr(known, "owner") and bool(known)
