@@ -1,9 +1,12 @@
 """Poisson, Binomial, NegativeBinomial, HyperGeometric and BetaBinomial: sums of their densities."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
+from pytensor.graph.basic import Constant
 from pytensor.tensor.random.basic import (
     BetaBinomialRV,
     BinomialRV,
@@ -14,14 +17,32 @@ from pytensor.tensor.random.basic import (
 
 from pymc_safetrunc.distributions.families import count_density as density
 from pymc_safetrunc.distributions.families import dispatch, summation
-from pymc_safetrunc.distributions.families.safe import log1mexp, surely
+from pymc_safetrunc.distributions.families.safe import is_shared, log1mexp, surely
 
 
-def _family(op_class: type, log_density: Callable, mode: Callable, zero: Callable | None = None):
+class Tilt(NamedTuple):
+    """How the densities of an exponential family differ: f(k; p) is f(k; r) exp(k slope) times
+    what no k is in.
+    """
+
+    reference: Callable
+    """Parameters r that suit the data, of the data and p; None where there are no constant ones."""
+    slope: Callable
+    """Of p and r."""
+
+
+def _family(
+    op_class: type,
+    log_density: Callable,
+    mode: Callable,
+    zero: Callable | None = None,
+    tilt: Tilt | None = None,
+):
     """Register a family with one peak by its log-density and its mode.
 
     `zero` gives -log P(X = 0), for a support without end: the interval that starts at 1 is the one
-    people truncate to most, and then the cheapest.
+    people truncate to most, and then the cheapest. With a `tilt`, what constant data of one law
+    cost is a product each: their density under the reference is a constant.
     """
 
     def of(params, batch_ndim):
@@ -42,13 +63,25 @@ def _family(op_class: type, log_density: Callable, mode: Callable, zero: Callabl
             return log1mexp(zero(*params))
         return summation.log_sum(*rule(lower, upper, params))
 
+    @dispatch.is_cheap.register(op_class)
+    def is_cheap(op):
+        return tilt is not None
+
     @dispatch.truncated_logp.register(op_class)
     def truncated_logp(op, value, lower, upper, *params):
-        return log_density(value, *params) - log_interval_mass(op, lower, upper, *params)
+        mass = log_interval_mass(op, lower, upper, *params)
+        constant = isinstance(value, Constant) and is_shared(lower, upper, *params)
+        reference = tilt.reference(value.data, *params) if tilt and constant else None
+        if tilt is None or reference is None:
+            return log_density(value, *params) - mass
+        # measured from the largest density, where the two logs of the tilt and the mass are small
+        center = disconnected_grad(pt.clip(mode(*params), lower, upper))
+        own = log_density(value, *reference) + (value - center) * tilt.slope(params, reference)
+        return own + (log_density(center, *params) - log_density(center, *reference) - mass)
 
     @dispatch.truncated_quantile.register(op_class)
     def truncated_quantile(op, q, lower, upper, *params):
-        shared = all(all(x.type.broadcastable) for x in (lower, upper, *params))
+        shared = is_shared(lower, upper, *params)
         if not shared:
             q, lower, upper, *params = pt.broadcast_arrays(q, lower, upper, *params)
         along, center, lower, upper = rule(lower, upper, params)
@@ -97,11 +130,28 @@ def _(op, n, alpha, beta):
     return (n >= 0, alpha > 0, beta > 0), "n >= 0, alpha > 0, beta > 0"
 
 
-_family(PoissonRV, density.log_poisson, mode=pt.floor, zero=lambda mu: mu)
+def _binomial_reference(k, n, p):
+    """The same n, and the share of successes away from 0 and 1."""
+    if not isinstance(n, Constant):
+        return None
+    return n, np.float64((k.sum() + 0.5) / ((0 * k + n.data).sum() + 1))
+
+
+_family(
+    PoissonRV,
+    density.log_poisson,
+    mode=pt.floor,
+    zero=lambda mu: mu,
+    tilt=Tilt(lambda k, mu: (k.mean() + 0.5,), lambda new, old: pt.log(new[0] / old[0])),
+)
 _family(
     BinomialRV,
     lambda k, n, p: density.log_binomial(k, n, p, 1 - p),
     mode=lambda n, p: pt.floor((n + 1) * p),
+    tilt=Tilt(
+        _binomial_reference,
+        lambda new, old: pt.log(new[1] / old[1]) - pt.log((1 - new[1]) / (1 - old[1])),
+    ),
 )
 _family(
     NegBinomialRV,

@@ -13,6 +13,14 @@ from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.safe import log1mexp, scaled_distance
 
 
+@dispatch.is_cheap.register(GeometricRV)
+@dispatch.is_cheap.register(DiscreteUniformRV)
+@dispatch.is_cheap.register(BernoulliRV)
+@dispatch.is_cheap.register(CategoricalRV)
+def _(op):
+    return True
+
+
 @dispatch.support.register(GeometricRV)
 def _(op, p):
     return 1.0, np.inf
@@ -139,6 +147,12 @@ def _bernoulli_shares(lower, upper, p):
     return pt.switch(lower > 0, 0.0, 1 - p), pt.switch(upper < 1, 0.0, p)
 
 
+def _log(share):
+    """Log of a share, without derivatives at 0."""
+    positive = share > 0
+    return pt.switch(positive, pt.log(pt.switch(positive, share, 1)), -np.inf)
+
+
 def _checked(result, mass, **kwargs):
     """The result, or an error where no number between the bounds has mass."""
     words = "the parameters give mass to a number between the truncation bounds"
@@ -153,8 +167,8 @@ def _(op, lower, upper, p):
 @dispatch.truncated_logp.register(BernoulliRV)
 def _(op, value, lower, upper, p):
     mass = sum(_bernoulli_shares(lower, upper, p))
-    own = pt.switch(value > 0, p, 1 - p)
-    return _checked(pt.log(own) - pt.log(mass), mass)
+    own = pt.switch(value > 0, _log(p), _log(1 - p))
+    return _checked(own - pt.log(mass), mass)
 
 
 @dispatch.truncated_quantile.register(BernoulliRV)

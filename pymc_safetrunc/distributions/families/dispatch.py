@@ -78,6 +78,12 @@ def truncated_logp(op, value, lower, upper, *params):
 
 
 @singledispatch
+def is_cheap(op) -> bool:
+    """Whether `truncated_logp` takes a product or less for each of constant data of one law."""
+    return False
+
+
+@singledispatch
 def goes_on_outside(op, value, *params) -> bool:
     """Whether `truncated_logp` is finite outside the bounds, too, with finite derivatives."""
     return False

@@ -22,7 +22,6 @@ from pymc_safetrunc.distributions.families.safe import (
     standardized,
 )
 
-
 # G(b) is more than 8 below it: G(x) - G(b) would be wrong in its last digits
 _LARGE_HAZARD = np.float64(-2.0)
 

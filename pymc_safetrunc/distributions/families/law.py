@@ -6,7 +6,7 @@ from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Constant
 
 from pymc_safetrunc.distributions.families import dispatch
-from pymc_safetrunc.distributions.families.safe import surely
+from pymc_safetrunc.distributions.families.safe import is_shared, surely
 from pymc_safetrunc.math import is_infinite_constant
 
 
@@ -81,10 +81,24 @@ class TruncatedLaw:
         surely_inside = self.surely_inside(value)
         as_it_is = surely_inside or dispatch.goes_on_outside(self.base_op, value, *self.parameters)
         known = value if as_it_is else self.inside(value)
-        logp = dispatch.truncated_logp(
-            self.base_op, known, self.lower, self.upper, *self.parameters
-        )
+        if surely_inside and self._is_table(value):
+            least = value.data.min()
+            numbers = least + np.arange(value.data.max() - least + 1)
+            return self._logp(pt.constant(numbers))[(value.data - least).astype(int)]
+        logp = self._logp(known)
         return logp if surely_inside else pt.switch(self.outside(value), -np.inf, logp)
+
+    def _logp(self, value):
+        return dispatch.truncated_logp(
+            self.base_op, value, self.lower, self.upper, *self.parameters
+        )
+
+    def _is_table(self, value):
+        """Whether to evaluate each number of constant data once: there are fewer than data."""
+        costly = self.discrete and not dispatch.is_cheap(self.base_op)
+        if not costly or not is_shared(self.lower, self.upper, *self.parameters):
+            return False
+        return isinstance(value, Constant) and np.ptp(value.data) < value.data.size / 4
 
     def log_share(self, share, value, at_lower, at_upper):
         """Log CDF or survival function, by its dispatch, with its values beyond the bounds."""

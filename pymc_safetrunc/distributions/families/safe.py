@@ -91,3 +91,8 @@ def surely(condition):
     """Whether a condition is made of constants, and holds everywhere."""
     (known,) = constant_fold([pt.all(condition)], raise_not_constant=False)
     return not hasattr(known, "owner") and bool(known)
+
+
+def is_shared(*numbers) -> bool:
+    """Whether the numbers are one law's: none varies by observation."""
+    return all(all(x.type.broadcastable) for x in numbers)
