@@ -223,7 +223,7 @@ def test_uninstalled_after_an_error():
     assert not pst.is_installed()
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["spawn", pytest.param("forkserver", marks=pytest.mark.soak)])
 def test_workers_follow(method, tmp_path):
     script = tmp_path / "run.py"
     script.write_text(
