@@ -12,7 +12,7 @@ pytensor.config.blas__ldflags = ""
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def without_c():
     """Interpret the graphs within Ops too, which PyTensor compiles in C whatever the linker."""
     with pytensor.config.change_flags(cxx=""):
