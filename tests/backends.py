@@ -1,6 +1,7 @@
 """The compilation modes that every Op is tested under."""
 
 import pytensor
+import pytest
 
 from tests import optional
 
@@ -8,6 +9,9 @@ from tests import optional
 # a/b/c into a/(b c), so that on JAX scales are to be between 1e-150 and 1e150.
 IEEE_LINKERS = ("NUMBA", "CVM", "C")
 LINKERS = (*IEEE_LINKERS, "JAX")
+# Where a graph is judged, and not what a backend makes of it: interpreted, and as sampling
+# compiles it in the soak.
+GRAPH_MODES = ("FAST_COMPILE", pytest.param("NUMBA", marks=pytest.mark.soak))
 
 
 def compiled(inputs, outputs, mode):

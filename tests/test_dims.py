@@ -9,6 +9,7 @@ import pymc.dims as pmd
 import pytest
 
 import pymc_safetrunc as pst
+from tests.backends import GRAPH_MODES
 
 LIMITS = np.array([1.0, 2.0, np.inf])
 DATA = np.array([0.3, 1.9, 40.0])
@@ -32,8 +33,9 @@ def plain(**kwargs):
     return model
 
 
+@pytest.mark.parametrize("mode", GRAPH_MODES)
 @pytest.mark.parametrize("observed", [False, True])
-def test_is_the_plain_one(observed):
+def test_is_the_plain_one(observed, mode):
     data = {"observed": pmd.as_xtensor(DATA, dims=("star",))} if observed else {}
     ours, twin = (
         named(pst.dims.TruncatedNormal, **data),
@@ -43,15 +45,18 @@ def test_is_the_plain_one(observed):
     assert point.keys() == ours.initial_point().keys()
     for key, value in ours.initial_point().items():
         np.testing.assert_allclose(value, point[key], rtol=1e-12)
-    np.testing.assert_allclose(ours.compile_logp()(point), twin.compile_logp()(point), rtol=1e-13)
-    np.testing.assert_allclose(ours.compile_dlogp()(point), twin.compile_dlogp()(point), rtol=1e-12)
+    densities = [model.compile_logp(mode=mode)(point) for model in (ours, twin)]
+    np.testing.assert_allclose(*densities, rtol=1e-13)
+    gradients = [model.compile_dlogp(mode=mode)(point) for model in (ours, twin)]
+    np.testing.assert_allclose(*gradients, rtol=1e-12)
 
 
-def test_mends_what_pymc_breaks():
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_mends_what_pymc_breaks(mode):
     """A free variable with an infinite bound beside finite ones."""
     point = named(pst.dims.TruncatedNormal).initial_point()
-    assert np.isnan(named(pmd.TruncatedNormal).compile_dlogp()(point)).any()
-    assert np.isfinite(named(pst.dims.TruncatedNormal).compile_dlogp()(point)).all()
+    assert np.isnan(named(pmd.TruncatedNormal).compile_dlogp(mode=mode)(point)).any()
+    assert np.isfinite(named(pst.dims.TruncatedNormal).compile_dlogp(mode=mode)(point)).all()
 
 
 def test_takes_what_pymc_takes():

@@ -19,6 +19,7 @@ from pymc.logprob.transforms import IntervalTransform
 import pymc_safetrunc as pst
 from pymc_safetrunc import installation
 from pymc_safetrunc.distributions.truncated import SafeTruncatedRV
+from tests.backends import GRAPH_MODES
 
 
 @pytest.fixture(autouse=True)
@@ -43,17 +44,19 @@ def tail_model():
     return model
 
 
+@pytest.mark.usefixtures("without_c")
+@pytest.mark.parametrize("mode", GRAPH_MODES)
 @pytest.mark.parametrize("build", [seed_model, tail_model])
-def test_models_built_before_become_safe(build):
+def test_models_built_before_become_safe(build, mode):
     model = build()
     # PyMC's own starting point may be outside already
     with pst.installed():
         point = model.initial_point(random_seed=1)
-    assert np.isnan(model.compile_dlogp()(point)).any()
+    assert np.isnan(model.compile_dlogp(mode=mode)(point)).any()
     with pst.installed():
-        assert np.isfinite(model.compile_logp()(point))
-        assert np.isfinite(model.compile_dlogp()(point)).all()
-    assert np.isnan(model.compile_dlogp()(point)).any()
+        assert np.isfinite(model.compile_logp(mode=mode)(point))
+        assert np.isfinite(model.compile_dlogp(mode=mode)(point)).all()
+    assert np.isnan(model.compile_dlogp(mode=mode)(point)).any()
 
 
 def test_the_log_density_is_the_safe_one():
@@ -67,17 +70,19 @@ def test_the_log_density_is_the_safe_one():
         np.testing.assert_allclose(pm.logp(x, 10.5).eval(), exact, rtol=1e-13)
 
 
-def test_a_tail_that_pymc_cannot_start_in():
+@pytest.mark.usefixtures("without_c")
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_a_tail_that_pymc_cannot_start_in(mode):
     with pst.installed():
         with pm.Model() as model:
             pm.Truncated("x", pm.Gamma.dist(2, 1), lower=50, upper=60)
         assert isinstance(model["x"].owner.op, SafeTruncatedRV)
         point = model.initial_point()
-        assert np.isfinite(model.compile_logp()(point))
-        draws = pm.draw(model["x"], 200, random_seed=1)
+        assert np.isfinite(model.compile_logp(mode=mode)(point))
+        draws = pm.draw(model["x"], 200, random_seed=1, mode=mode)
         assert ((draws >= 50) & (draws <= 60)).all()
     # built under install(), it stays safe
-    assert np.isfinite(model.compile_logp()(point))
+    assert np.isfinite(model.compile_logp(mode=mode)(point))
 
 
 def test_hurdle_is_safe():
@@ -98,16 +103,18 @@ def test_draws_of_pymcs_truncated_normal():
     assert by_numpy >= 1e8
 
 
-def test_dims():
+@pytest.mark.usefixtures("without_c")
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_dims(mode):
     limits = pmd.as_xtensor(np.array([1.0, 2.0, np.inf]), dims=("star",))
     with pm.Model(coords={"star": range(3)}) as model:
         s = pmd.HalfNormal("s")
         pmd.TruncatedNormal("v", mu=0, sigma=s, lower=0, upper=limits)
     point = model.initial_point()
-    assert np.isnan(model.compile_dlogp()(point)).any()
+    assert np.isnan(model.compile_dlogp(mode=mode)(point)).any()
     with pst.installed():
-        assert np.isfinite(model.compile_dlogp()(point)).all()
-    assert np.isnan(model.compile_dlogp()(point)).any()
+        assert np.isfinite(model.compile_dlogp(mode=mode)(point)).all()
+    assert np.isnan(model.compile_dlogp(mode=mode)(point)).any()
 
 
 class Unpatched:
@@ -223,7 +230,7 @@ def test_uninstalled_after_an_error():
     assert not pst.is_installed()
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["spawn", pytest.param("forkserver", marks=pytest.mark.soak)])
 def test_workers_follow(method, tmp_path):
     script = tmp_path / "run.py"
     script.write_text(

@@ -7,6 +7,9 @@ import pymc as pm
 import pytest
 
 import pymc_safetrunc as pst
+from tests.backends import GRAPH_MODES
+
+pytestmark = pytest.mark.usefixtures("without_c")
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +54,20 @@ def by_hand(data):
     return model
 
 
-def test_agrees_with_the_one_written_by_hand(data):
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_agrees_with_the_one_written_by_hand(data, mode):
     model = of_bambi(data)
     twin = by_hand(data)
     # the model was built without install(): it fails as it stands, and is safe under it
     point = twin.initial_point()
-    assert np.isnan(model.backend.model.compile_dlogp()(point)).any()
+    assert np.isnan(model.backend.model.compile_dlogp(mode=mode)(point)).any()
     with pst.installed():
         ours = model.backend.model
-        np.testing.assert_allclose(ours.compile_logp()(point), twin.compile_logp()(point))
-        gradients = [m.compile_dlogp([m[name] for name in PRIORS])(point) for m in (ours, twin)]
+        densities = [m.compile_logp(mode=mode)(point) for m in (ours, twin)]
+        gradients = [
+            m.compile_dlogp([m[name] for name in PRIORS], mode=mode)(point) for m in (ours, twin)
+        ]
+    np.testing.assert_allclose(*densities)
     np.testing.assert_allclose(*gradients, rtol=1e-10)
 
 

@@ -7,6 +7,9 @@ import pymc as pm
 import pytest
 
 import pymc_safetrunc as pst
+from tests.backends import GRAPH_MODES
+
+pytestmark = pytest.mark.usefixtures("without_c")
 
 LIMITS = np.tile([1.0, 2.0, np.inf, 4.0], 5)
 DATA = LIMITS.clip(max=6.0) * np.linspace(0.2, 0.9, 20)
@@ -56,30 +59,34 @@ def test_graphviz(model):
     assert graph.count('\nTruncated"') == 2
 
 
-def test_freeze_dims_and_data(model):
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_freeze_dims_and_data(model, mode):
     frozen = pm.model.transform.optimization.freeze_dims_and_data(model)
     point = model.initial_point()
-    np.testing.assert_allclose(frozen.compile_logp()(point), model.compile_logp()(point))
+    densities = [m.compile_logp(mode=mode)(point) for m in (frozen, model)]
+    np.testing.assert_allclose(*densities)
 
 
-def test_cloudpickle(model):
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_cloudpickle(model, mode):
     again = cloudpickle.loads(cloudpickle.dumps(model))
     point = model.initial_point()
-    assert again.compile_logp()(point) == model.compile_logp()(point)
+    assert again.compile_logp(mode=mode)(point) == model.compile_logp(mode=mode)(point)
 
 
-def test_censored_beside_truncation():
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_censored_beside_truncation(mode):
     """A detector that saturates at 3 sees sources above 1 only."""
     with pm.Model() as model:
         s = pm.HalfNormal("s")
         flux = pst.TruncatedNormal.dist(0, s, lower=1.0)
         pm.Censored("seen", flux, lower=None, upper=3.0, observed=[1.2, 3.0, 2.5])
     point = model.initial_point()
-    assert np.isfinite(model.compile_dlogp()(point)).all()
+    assert np.isfinite(model.compile_dlogp(mode=mode)(point)).all()
     s = float(np.exp(point["s_log__"]))
     from scipy.stats import truncnorm
 
     law = truncnorm(1.0 / s, np.inf, scale=s)
     exact = law.logpdf([1.2, 2.5]).sum() + law.logsf(3.0)
-    (got,) = model.compile_logp(vars=[model["seen"]], sum=False)(point)
+    (got,) = model.compile_logp(vars=[model["seen"]], sum=False, mode=mode)(point)
     np.testing.assert_allclose(got.sum(), exact, rtol=1e-10)

@@ -18,6 +18,7 @@ from tests import optional
 from tests.diagnosis.documentation_models import MODELS as DOCUMENTATION
 from tests.diagnosis.healthy import HEALTHY
 from tests.diagnosis.interpreted import interpreted
+from tests.turns import in_turn
 from tests.watchdog.healthy_models import MODELS as WATCHDOG
 
 EVERY_HEALTHY = {
@@ -33,13 +34,6 @@ def built(build):
     with pm.Model() as model:
         build()
     return model
-
-
-def in_turn(names, step=3):
-    """Every third now, and all of them in the soak: each compiles."""
-    return [
-        n if i % step == 0 else pytest.param(n, marks=pytest.mark.soak) for i, n in enumerate(names)
-    ]
 
 
 @pytest.mark.parametrize("name", in_turn(sorted(set(EVERY_HEALTHY) - SLOW)))

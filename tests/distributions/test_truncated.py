@@ -19,6 +19,8 @@ from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.truncated import Truncated
 from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal
 
+pytestmark = pytest.mark.usefixtures("without_c")
+
 INF = np.inf
 # Interpreted: what is evaluated once is not worth compiling. Without any rewrites where the graph
 # holds no draws, whose inner graph is to be inlined.

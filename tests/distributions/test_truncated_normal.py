@@ -12,6 +12,7 @@ from pymc.testing import Domain, Rplusbig, assert_support_point_is_expected, che
 from scipy import stats
 
 import pymc_safetrunc as pst
+from tests.backends import GRAPH_MODES
 
 INF = np.inf
 
@@ -119,23 +120,24 @@ def bounded_model(spell, side, infinite, distribution=pst.TruncatedNormal):
     return model
 
 
-def log_density_and_gradient(model):
+def log_density_and_gradient(model, mode):
     """Both at one point, in mu, sigma and x."""
     names = ("mu", "sigma", "x")
     variables = [model.rvs_to_values[model[name]] for name in names]
-    function = model.logp_dlogp_function(grad_vars=variables, ravel_inputs=True)
+    function = model.logp_dlogp_function(grad_vars=variables, ravel_inputs=True, mode=mode)
     function.set_extra_values({"free": np.array(0.0)} if "free" in model.named_vars else {})
     return function(np.array([0.3, 0.2, 0.4, -0.7]))
 
 
+@pytest.mark.parametrize("mode", GRAPH_MODES)
 @pytest.mark.parametrize(
     ("side", "names"), [("upper", tuple(SPELLINGS)), ("lower", ("none", "data", "data entry"))]
 )
-def test_every_spelling_of_an_infinite_bound(side, names):
+def test_every_spelling_of_an_infinite_bound(side, names, mode):
     """An entry beside a finite bound differs from the others by that finite bound alone."""
     infinite = INF if side == "upper" else -INF
     got = {
-        name: log_density_and_gradient(bounded_model(SPELLINGS[name], side, infinite))
+        name: log_density_and_gradient(bounded_model(SPELLINGS[name], side, infinite), mode)
         for name in names
     }
     for name, (logp, gradient) in got.items():

@@ -3,12 +3,16 @@
 import mpmath
 import numpy as np
 import pymc as pm
+import pytensor
 import pytest
 import xarray as xr
 from scipy import optimize, stats
 from scipy.special import logsumexp
 
 import pymc_safetrunc as pst
+from tests.backends import GRAPH_MODES
+
+pytestmark = pytest.mark.usefixtures("without_c")
 
 INF = np.inf
 # Above 2.5 nothing was recorded of every second unit; of the others there is no limit.
@@ -87,7 +91,8 @@ def test_find_map(model):
     )
 
 
-def test_second_derivatives():
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_second_derivatives(mode):
     """Against central differences of the gradient, in parameters and value."""
     with pm.Model() as model:
         mu, sigma = pm.Normal("mu", 0, PRIOR_SD), pm.InverseGamma("sigma", **SIGMA_PRIOR)
@@ -100,8 +105,8 @@ def test_second_derivatives():
     }
     names = list(point)
     assert [v.name for v in model.continuous_value_vars] == names
-    hessian = model.compile_d2logp(negate_output=False)(point)
-    gradient = model.compile_dlogp()
+    hessian = model.compile_d2logp(negate_output=False, mode=mode)(point)
+    gradient = model.compile_dlogp(mode=mode)
     flat = np.concatenate([np.atleast_1d(point[name]) for name in names])
     step = 1e-5
 
@@ -116,18 +121,20 @@ def test_second_derivatives():
     np.testing.assert_allclose(hessian, differences, rtol=1e-7, atol=1e-8)
 
 
-def test_advi(model, exact):
-    fit = pm.fit(
-        4000,
-        method="fullrank_advi",
-        model=model,
-        obj_optimizer=pm.adam(learning_rate=0.05),
-        random_seed=1,
-        progressbar=False,
-    )
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_advi(model, exact, mode):
+    with pytensor.config.change_flags(mode=mode):
+        fit = pm.fit(
+            4000,
+            method="fullrank_advi",
+            model=model,
+            obj_optimizer=pm.adam(learning_rate=0.05),
+            random_seed=1,
+            progressbar=False,
+        )
+        posterior = fit.sample(1000, random_seed=2).posterior
     assert np.isfinite(fit.hist).all()
     assert fit.hist[-500:].mean() < fit.hist[:100].mean()
-    posterior = fit.sample(1000, random_seed=2).posterior
     # the best normal law has other means than a skewed posterior: 0.15 deviations off here
     assert all(abs(d) < 0.5 for d in distances(posterior, exact).values())
 
@@ -228,8 +235,9 @@ def test_missing_values():
     np.testing.assert_array_equal(posterior["y"].values[0, 0, ~missing], MISSING[~missing])
 
 
+@pytest.mark.parametrize("mode", GRAPH_MODES)
 @pytest.mark.parametrize("as_list", [False, True])
-def test_mixture(as_list):
+def test_mixture(as_list, mode):
     weights, mu, sigma, upper = [0.3, 0.7], [-1.0, 2.5], [1.0, 0.5], [INF, 3.0]
     x = np.array([0.2, 1.1, 2.9, 3.0, 3.1, 6.0])
     with pm.Model() as model:
@@ -249,13 +257,13 @@ def test_mixture(as_list):
         parts = truncnorm(np.array(mu) + shift, np.array(sigma), 0.0, np.array(upper))
         return logsumexp(parts.logpdf(x[:, None]), b=weights, axis=1)
 
-    got = model.compile_logp(vars=[model["x"]], sum=False)({"shift": 0.4})[0]
+    got = model.compile_logp(vars=[model["x"]], sum=False, mode=mode)({"shift": 0.4})[0]
     np.testing.assert_allclose(got, truth(0.4), rtol=1e-12)
     # the prior's own slope is -shift
-    slope = model.compile_dlogp()({"shift": 0.4}) + 0.4
+    slope = model.compile_dlogp(mode=mode)({"shift": 0.4}) + 0.4
     difference = (truth(0.4 + 1e-5).sum() - truth(0.4 - 1e-5).sum()) / 2e-5
     np.testing.assert_allclose(slope, difference, rtol=1e-8)
-    drawn = pm.draw(model["x"], 50, random_seed=1)
+    drawn = pm.draw(model["x"], 50, random_seed=1, mode=mode)
     assert (drawn >= 0).all()
     assert (drawn <= 3).any()
 
@@ -279,14 +287,15 @@ CENSORED = np.array([LEFT, 0.3, 1.0, RIGHT])
 CENSORED_UPPER = np.array([INF, 3.0, INF, 3.0])
 
 
-@pytest.fixture(scope="module")
-def censored():
+@pytest.fixture(scope="module", params=GRAPH_MODES)
+def censored(request):
     """Log probability of each observation, and the gradient of their sum in mu and sigma."""
     with pm.Model() as model:
         mu, sigma, upper = pm.Flat("mu"), pm.Flat("sigma"), pm.Data("upper", CENSORED_UPPER)
         law = pst.TruncatedNormal.dist(mu, sigma, lower=0, upper=upper)
         pm.Censored("x", law, lower=LEFT, upper=RIGHT, observed=CENSORED)
-    return model.compile_logp(vars=[model["x"]], sum=False), model.compile_dlogp()
+    logp = model.compile_logp(vars=[model["x"]], sum=False, mode=request.param)
+    return logp, model.compile_dlogp(mode=request.param)
 
 
 @pytest.mark.parametrize(

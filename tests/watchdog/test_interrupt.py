@@ -49,7 +49,11 @@ SCRIPT = """
 @pytest.mark.skipif(os.name != "posix", reason="signals a process group")
 @pytest.mark.parametrize(
     ("sampler", "cores", "stall"),
-    [("pymc", 2, ""), ("nutpie", 2, ""), ("nutpie", 2, "stall")],
+    [
+        ("pymc", 2, ""),
+        ("nutpie", 2, ""),
+        pytest.param("nutpie", 2, "stall", marks=pytest.mark.soak),
+    ],
 )
 def test_ctrl_c_returns_the_draws_of_all_chains(sampler, cores, stall, tmp_path):
     script = tmp_path / "run.py"

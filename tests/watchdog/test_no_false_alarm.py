@@ -5,6 +5,7 @@ import pytest
 
 from pymc_safetrunc.watchdog import SamplingAborted, sample
 from tests import optional
+from tests.turns import in_turn
 from tests.watchdog.healthy_models import MODELS
 
 # Early tuning steps of PyMC's samplers overflow, which is no fault and no news.
@@ -46,7 +47,7 @@ def run(name, seed, *, sampler=None, draws, tune):
         return sample(**quiet(seed, sampler, draws, tune))["watchdog"]
 
 
-@pytest.mark.parametrize("name", sorted(set(MODELS) - {POISSON}))
+@pytest.mark.parametrize("name", in_turn(sorted(set(MODELS) - {POISSON})))
 def test_nothing_is_stopped(name):
     group = run(name, seed=1, draws=150, tune=300)
     assert group.attrs["aborted"] == 0

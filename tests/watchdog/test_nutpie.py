@@ -16,6 +16,9 @@ from tests.watchdog.faults import HangsFarOut, KillsItsProcess, Raises
 
 nutpie = optional.require("nutpie")
 
+# With one core other tests sample here.
+CORES = [pytest.param(1, marks=pytest.mark.soak), 2]
+
 
 @pytest.fixture
 def brief(settings):
@@ -38,7 +41,7 @@ def same(left, right):
         np.testing.assert_array_equal(left.posterior[name], right.posterior[name])
 
 
-@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("cores", CORES)
 def test_draws_are_those_of_pm_sample(cores, healthy, brief):
     with healthy:
         plain = pm.sample(**brief | {"cores": cores})
@@ -170,7 +173,7 @@ def test_the_death_of_its_process_is_reported(brief, no_child_left):
 
 
 @pytest.mark.filterwarnings("ignore:Numba will use object mode")
-@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("cores", CORES)
 def test_an_op_that_raises_is_named_and_the_draws_before_are_kept(cores, brief):
     def build(after):
         x = pm.Normal("x")

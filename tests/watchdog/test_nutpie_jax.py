@@ -26,8 +26,15 @@ def called_back():
         return lambda x: jax.pure_callback(on_host, jax.ShapeDtypeStruct((), np.float64), x)
 
 
-@pytest.mark.parametrize("cores", [1, 2])
-@pytest.mark.parametrize("where", [pm.Potential, pm.Deterministic])
+@pytest.mark.parametrize(
+    ("where", "cores"),
+    [
+        (pm.Potential, 1),
+        (pm.Deterministic, 2),
+        pytest.param(pm.Potential, 2, marks=pytest.mark.soak),
+        pytest.param(pm.Deterministic, 1, marks=pytest.mark.soak),
+    ],
+)
 def test_an_op_that_raises_costs_no_draws(where, cores, settings):
     several = settings | {
         "draws": 150,

@@ -4,6 +4,7 @@ import concurrent.futures
 import multiprocessing
 import pickle
 import time
+from functools import cache
 
 import numpy as np
 import pymc as pm
@@ -22,6 +23,7 @@ PLACES = [
     pytest.param({"cores": 2, "mp_ctx": "forkserver"}, marks=pytest.mark.soak),
     pytest.param({"cores": 2, "mp_ctx": "spawn"}, marks=pytest.mark.soak),
 ]
+FAULTS = {"raise": "exception", "kill": "worker-died", "hang": "stalled"}
 
 
 def same(left, right):
@@ -67,21 +69,33 @@ def test_the_step_of_the_caller_is_given_back_unchanged(healthy, settings):
     assert "_watchdog" not in vars(step)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(healthy, settings):
+    """The draws of a healthy run, tuning included, by its number of tuning draws."""
+
+    @cache
+    def run(tune):
+        with healthy:
+            return pm.sample(
+                step=pm.NUTS(), discard_tuned_samples=False, **settings | {"tune": tune}
+            )
+
+    return run
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("cause", [Cause.LOGP_NAN, Cause.ENERGY_ERROR])
 @pytest.mark.parametrize("tune", [0, 20])
-def test_every_draw_before_the_stop_is_kept(cause, place, tune, healthy, settings, no_child_left):
+def test_every_draw_before_the_stop_is_kept(
+    cause, place, tune, healthy, undisturbed, settings, no_child_left
+):
     policy = WatchdogPolicy(max_nonfinite=3, max_divergent=5)
-    with healthy:
-        undisturbed = pm.sample(
-            step=pm.NUTS(), discard_tuned_samples=False, **settings | {"tune": tune}
+    with healthy, pytest.raises(SamplingAborted) as caught:
+        sample(
+            step=sick(SickNUTS(), cause, 24),
+            watchdog=policy,
+            **settings | {"tune": tune, "draws": 500} | place,
         )
-        with pytest.raises(SamplingAborted) as caught:
-            sample(
-                step=sick(SickNUTS(), cause, 24),
-                watchdog=policy,
-                **settings | {"tune": tune, "draws": 500} | place,
-            )
     error = caught.value
     limit = 3 if cause in NONFINITE else 5
     assert (error.report.cause, error.report.draw) == (cause, 24 + limit)
@@ -91,7 +105,8 @@ def test_every_draw_before_the_stop_is_kept(cause, place, tune, healthy, setting
     assert list(tree.posterior.chain.values) == [stopped]
     for chain, kept in error.chains.items():
         drawn = with_tuning(kept, chain)[:24]
-        np.testing.assert_array_equal(drawn, with_tuning(undisturbed, chain)[: len(drawn)])
+        expected = with_tuning(undisturbed(tune), chain)
+        np.testing.assert_array_equal(drawn, expected[: len(drawn)])
     # the other chain may still be tuning, and then has no part in it
     lengths = [draws for _, draws in error.report.kept.values() if draws]
     assert error.idata.posterior.sizes["draw"] == min(lengths)
@@ -118,22 +133,26 @@ def test_a_density_that_turns_nan_beyond_some_value(place, settings, no_child_le
     assert sum(report.kept[report.chain]) == report.draw
 
 
-@pytest.mark.filterwarnings("ignore:Numba will use object mode")
-@pytest.mark.parametrize("place", PLACES)
-def test_an_op_that_raises_costs_no_draws(place, settings, no_child_left):
-    def build(after):
+def model_that_raises(after):
+    with pm.Model() as model:
         x = pm.Normal("x", shape=2)
         pm.Potential("p", Raises(after)(x[0]))
+    return model
 
-    with pm.Model():
-        build(after=10**9)
-        undisturbed = pm.sample(
+
+@pytest.fixture(scope="module")
+def never_raised(settings):
+    with model_that_raises(after=10**9):
+        return pm.sample(
             nuts_sampler="pymc", discard_tuned_samples=False, **settings | {"draws": 200}
         )
-    with pm.Model():
-        build(after=200)
-        with pytest.raises(SamplingAborted) as caught:
-            sample(nuts_sampler="pymc", **settings | {"draws": 10_000} | place)
+
+
+@pytest.mark.filterwarnings("ignore:Numba will use object mode")
+@pytest.mark.parametrize("place", PLACES)
+def test_an_op_that_raises_costs_no_draws(place, never_raised, settings, no_child_left):
+    with model_that_raises(after=200), pytest.raises(SamplingAborted) as caught:
+        sample(nuts_sampler="pymc", **settings | {"draws": 10_000} | place)
     error = caught.value
     assert isinstance(error.__cause__, ArithmeticError)
     assert "ArithmeticError: made for the test" in str(error)
@@ -142,14 +161,18 @@ def test_an_op_that_raises_costs_no_draws(place, settings, no_child_left):
     assert drawn > 0
     for chain, tree in error.chains.items():
         drawn = with_tuning(tree, chain)
-        np.testing.assert_array_equal(drawn, with_tuning(undisturbed, chain)[: len(drawn)])
+        np.testing.assert_array_equal(drawn, with_tuning(never_raised, chain)[: len(drawn)])
 
 
-@pytest.mark.parametrize("start_method", ["fork", "forkserver", "spawn"])
-@pytest.mark.parametrize(
-    ("fault", "cause"),
-    [("raise", "exception"), ("kill", "worker-died"), ("hang", "stalled")],
-)
+def faults_by_start_method():
+    """Every fault under fork, and one in a new interpreter; the other pairs in the soak."""
+    for method in ("fork", "forkserver", "spawn"):
+        for fault, cause in FAULTS.items():
+            slow = method != "fork" and (fault, method) != ("kill", "spawn")
+            yield pytest.param(fault, cause, method, marks=[pytest.mark.soak] if slow else [])
+
+
+@pytest.mark.parametrize(("fault", "cause", "start_method"), list(faults_by_start_method()))
 def test_a_fault_in_a_worker_ends_in_time(fault, cause, start_method, settings, no_child_left):
     stall = 1.5
     with pm.Model():

@@ -56,7 +56,7 @@ PLACES = {
 def cases():
     for kind in KINDS:
         for place in PLACES:
-            slow = place in ("forkserver", "spawn") and kind != "auto"
+            slow = place == "forkserver" or (place == "spawn" and kind != "auto")
             yield pytest.param(kind, place, marks=[pytest.mark.soak] if slow else [])
 
 

@@ -46,7 +46,9 @@ def test_draws_are_bitwise_those_of_the_bare_step(name, healthy, settings):
         same(bare, pm.sample(step=watch(STEPS[name]()), **several))
 
 
-@pytest.mark.parametrize("start_method", ["forkserver", "spawn"])
+@pytest.mark.parametrize(
+    "start_method", [pytest.param("forkserver", marks=pytest.mark.soak), "spawn"]
+)
 def test_draws_are_the_same_in_new_interpreters(start_method, settings):
     with pm.Model():
         x = pm.Normal("x", shape=2)
@@ -211,7 +213,7 @@ def test_a_binary_step_stops_when_its_density_is_nan(settings):
     assert (caught.value.report.cause, caught.value.report.draw) == (Cause.ACCEPTANCE_NAN, 10)
 
 
-@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+@pytest.mark.parametrize("start_method", ["fork", pytest.param("spawn", marks=pytest.mark.soak)])
 def test_with_several_cores_it_is_the_cause_of_pymcs_error(start_method, doomed, settings):
     with doomed:
         step = watch(pm.NUTS())

@@ -19,6 +19,8 @@ from scipy import stats
 from pymc_safetrunc.distributions.truncated import Truncated
 from tests.accuracy.families import budget, evaluation
 
+pytestmark = pytest.mark.usefixtures("without_c")
+
 INF = np.inf
 # Interpreted: compiling a mixture takes longer than all it is asked here.
 PLAIN = pytensor.compile.mode.Mode(linker="py", optimizer="merge")

@@ -13,13 +13,13 @@ from pymc_safetrunc.distributions.truncated import Truncated
 from pymc_safetrunc.kernels import quadrature as kernels
 from pymc_safetrunc.ops.quadrature import place_of_share, regrid
 from tests.accuracy.test_families import judge
-from tests.backends import compiled
+from tests.backends import GRAPH_MODES, compiled
 
 INF = np.inf
 
 
-@pytest.fixture(scope="module")
-def laplace_pair():
+@pytest.fixture(scope="module", params=GRAPH_MODES)
+def laplace_pair(request):
     """Log mass of two peaks 1 wide, `gap` apart, and its derivatives: nothing PyMC has."""
     gap, lower, upper = pt.dvectors("gap", "lower", "upper")
 
@@ -28,9 +28,10 @@ def laplace_pair():
         return pt.logaddexp(-abs(x), -abs(x - places)) - np.log(4.0)
 
     log_mass = quadrature.log_interval_mass(log_density, lower, upper, gap / 2, name="Pair")
-    return compiled(
-        [gap, lower, upper], [log_mass, *pt.grad(log_mass.sum(), [lower, upper])], "NUMBA"
-    )
+    outputs = [log_mass, *pt.grad(log_mass.sum(), [lower, upper])]
+    # not in C within the Ops either, as the fixture without_c says of single tests
+    with pytensor.config.change_flags(cxx=""):
+        return compiled([gap, lower, upper], outputs, request.param)
 
 
 def exact_pair(gap, lower, upper):
