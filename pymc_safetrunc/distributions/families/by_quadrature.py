@@ -25,6 +25,7 @@ from pytensor.tensor.random.basic import (
 )
 
 from pymc_safetrunc.distributions.families import dispatch, general
+from pymc_safetrunc.distributions.families.safe import distance
 
 LOG_2PI = np.log(2 * np.pi)
 # y^2 + 1 is y^2 beyond this, and y^2 overflows much further out only
@@ -110,7 +111,8 @@ def _(op, alpha, beta):
 @general.log_density.register(BetaRV)
 def _(op, x, upper, to_upper, alpha, beta):
     log_norm = pt.gammaln(alpha) + pt.gammaln(beta) - pt.gammaln(alpha + beta)
-    from_one = (1 - upper) + to_upper
+    # opaque: log((1 - upper) + to_upper) would be rewritten to log1p(to_upper - upper)
+    from_one = distance(to_upper, upper - 1, np.float64(1))
     return (alpha - 1) * pt.log(x) + (beta - 1) * pt.log(from_one) - log_norm
 
 

@@ -15,8 +15,10 @@ from pymc.pytensorf import constant_fold
 from pytensor.tensor.elemwise import Elemwise
 
 from pymc_safetrunc.ops import elementary as ops
+from pymc_safetrunc.ops import truncated_normal as normal_ops
 
 _exp_minus: Any = Elemwise(ops.exp_minus)
+distance: Any = Elemwise(normal_ops.distance)
 log1p_square: Any = Elemwise(ops.log1p_square)
 
 # exp(-750) is 0 in double precision, and so are its derivatives
