@@ -238,7 +238,7 @@ def test_log_tails_of_illegal_parameters_are_nan(parameters):
 
 
 @pytest.mark.parametrize("linker", LINKERS)
-def test_log_ndtr_interval_standardises_infinite_limits(linker):
+def test_log_ndtr_interval_standardises_the_limits(linker):
     """Value and derivatives in mu and sigma in the unit of the data, by mpmath."""
     rows = [
         (2.5, 3.5, 4.0, 2.0),
@@ -247,6 +247,8 @@ def test_log_ndtr_interval_standardises_infinite_limits(linker):
         (-INF, INF, 4.0, 2.0),
         (100.0, 101.0, -3.0, 1.5),
         (-INF, -1e5, 0.0, 10.0),
+        # widths that a and b, standardised one by one, have lost
+        *((a, a + width, 1.3, 2.0) for a in (2.5, -40.0) for width in (2**-4, 2**-20, 2**-40)),
     ]
 
     def truth(a, b, mu, sigma):

@@ -77,6 +77,12 @@ register(RiceRV, POSITIVE, "sigma > 0, b >= 0", positive(1), lambda b, sigma: b 
 register(VonMisesRV, (-np.pi, np.pi), "kappa > 0", positive(1))
 
 
+@dispatch.is_open.register(InvGammaRV)
+@dispatch.is_open.register(WaldRV)
+def _(op):
+    return True
+
+
 def log1p_square(y):
     """log(1 + y^2) without overflow."""
     size = abs(y)

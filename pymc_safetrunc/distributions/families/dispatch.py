@@ -58,6 +58,12 @@ def support(op, *params):
 
 
 @singledispatch
+def is_open(op) -> bool:
+    """Whether the density is 0 at the edges of the support, where its formula is NaN."""
+    return False
+
+
+@singledispatch
 def legal(op, *params):
     """Conditions on the parameters, and the words for them: what `check_parameters` takes."""
     return (), ""

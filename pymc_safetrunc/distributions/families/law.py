@@ -63,6 +63,8 @@ class TruncatedLaw:
     def outside(self, value):
         """Whether the law gives nothing to a value."""
         outside = pt.or_(value < self.lower, value > self.upper)
+        if dispatch.is_open(self.base_op):
+            outside = pt.or_(outside, pt.or_(value <= self.support[0], value >= self.support[1]))
         return pt.or_(outside, pt.neq(value, pt.floor(value))) if self.discrete else outside
 
     @property

@@ -263,6 +263,11 @@ def _(op, mu, sigma):
     return 0.0, np.inf
 
 
+@dispatch.is_open.register(LogNormalRV)
+def _(op):
+    return True
+
+
 def _is_logit_normal(op):
     """Whether a CustomDist is PyMC's LogitNormal, which has no Op of its own: sigmoid(normal)."""
     outer = op.inner_outputs[op.default_output].owner
@@ -283,6 +288,7 @@ def _register_logit_normal(question, answer):
 
 
 _register_logit_normal(dispatch.support, lambda op, mu, sigma: (0.0, 1.0))
+_register_logit_normal(dispatch.is_open, lambda op: True)
 _register_logit_normal(dispatch.legal, lambda op, mu, sigma: ((sigma > 0,), "sigma > 0"))
 _register_logit_normal(
     dispatch.log_interval_mass,
