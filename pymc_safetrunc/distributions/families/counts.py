@@ -21,9 +21,7 @@ from pymc_safetrunc.distributions.families.safe import is_shared, log1mexp, sure
 
 
 class Tilt(NamedTuple):
-    """How the densities of an exponential family differ: f(k; p) is f(k; r) exp(k slope) times
-    what no k is in.
-    """
+    """Of an exponential family: f(k; p) is f(k; r) exp(k slope) times what no k is in."""
 
     reference: Callable
     """Parameters r that suit the data, of the data and p; None where there are no constant ones."""

@@ -1,0 +1,123 @@
+"""Values that formulas treat apart: constant data, values far beyond a bound, edges."""
+
+import math
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from mpmath import mp, mpf
+from scipy import stats
+
+import pymc_safetrunc as pst
+
+INF = math.inf
+COUNTS = np.array([5.0, 6, 7, 9, 9, 12, 5, 20, 8, 6, 7, 7] * 8)
+SIZES = np.array([5.2, 6.0, 9.5, 700.0])
+
+# distribution of its free parameters, their values, bounds, data: what is constant is written as
+# constants, so that nothing of it is evaluated for each observation
+CONSTANT = {
+    "Poisson": (pm.Poisson.dist, [6.5], (5, 30), COUNTS),
+    "Poisson far below": (pm.Poisson.dist, [6e3], (5, 30), COUNTS),
+    "Poisson far above": (pm.Poisson.dist, [1e-3], (5, INF), COUNTS),
+    "Poisson of large counts": (pm.Poisson.dist, [1e6], (9e5, INF), 1e6 + 300 * COUNTS),
+    "Poisson without 0": (pm.Poisson.dist, [2.0], (1, INF), COUNTS),
+    "Binomial": (lambda p: pm.Binomial.dist(40, p), [0.3], (5, 30), COUNTS),
+    "Binomial near 1": (lambda p: pm.Binomial.dist(40, p), [1 - 1e-9], (5, 30), COUNTS),
+    "NegativeBinomial": (
+        lambda p, n: pm.NegativeBinomial.dist(p=p, n=n), [0.3, 2.5], (5, 30), COUNTS
+    ),
+    "DiscreteWeibull": (pm.DiscreteWeibull.dist, [0.9, 1.3], (5, 30), COUNTS),
+    "Pareto above its edge": (pm.Pareto.dist, [2.5, 0.7], (5, 1e4), SIZES),
+    "Pareto from its edge": (pm.Pareto.dist, [2.5, 5.1], (5, INF), SIZES),
+    "Pareto that begins within the data": (pm.Pareto.dist, [2.5, 5.9], (5, INF), SIZES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[pytest.mark.soak] if " far " in n or " near " in n else [])
+        for n in CONSTANT
+    ],
+)
+def test_constant_data_are_the_same_law(name, without_c):
+    """As data that come in through a variable: log-density of each, and gradient."""
+    family, values, (lower, upper), data = CONSTANT[name]
+    parameters = [pt.dscalar() for _ in values]
+    data = data.astype(family(*values).dtype)
+    variable = pt.vector(dtype=data.dtype)
+    outputs = []
+    for x in (variable, pt.constant(data)):
+        logp = pm.logp(pst.Truncated.dist(family(*parameters), lower, upper), x)
+        total = pt.switch(pt.isfinite(logp), logp, 0).sum()
+        outputs += [logp, pt.stack(pt.grad(total, parameters))]
+    function = pytensor.function([variable, *parameters], outputs, mode="FAST_COMPILE")
+    logp, gradient, logp_of_constants, gradient_of_constants = function(data, *values)
+    np.testing.assert_array_equal(np.isinf(logp), np.isinf(logp_of_constants))
+    np.testing.assert_allclose(logp_of_constants, logp, rtol=1e-12, atol=1e-12)
+    scale = np.abs(gradient) + len(data) / np.array(values)
+    assert np.all(np.abs(gradient_of_constants - gradient) < 1e-9 * scale)
+
+
+FAR = [
+    (pm.Gumbel.dist(0.0, 1.0), stats.gumbel_r(), (5, 3000)),
+    (pm.Moyal.dist(0.0, 1.0), stats.moyal(), (5, 600)),
+    (pm.Exponential.dist(1.0), stats.expon(), (5, 3000)),
+    (pm.Laplace.dist(0.0, 1.0), stats.laplace(), (5, 600)),
+    (pm.Logistic.dist(0.0, 1.0), stats.logistic(), (5, 3000)),
+    (pm.Cauchy.dist(0.0, 1.0), stats.cauchy(), (5, 1e9)),
+    (pm.Weibull.dist(1.5, 1.0), stats.weibull_min(1.5), (2, 300)),
+    (pm.LogNormal.dist(0.0, 1.0), stats.lognorm(1.0), (2, 1e30)),
+    (pm.HalfNormal.dist(1.0), stats.halfnorm(), (2, 300)),
+    (pm.Pareto.dist(2.0, 1.0), stats.pareto(2.0), (5, 1e30)),
+]
+
+
+@pytest.mark.parametrize("case", FAR, ids=lambda case: case[0].owner.op._print_name[0])
+def test_a_value_far_beyond_the_bound(case, without_c):
+    dist, exact, (lower, value) = case
+    got = pm.logp(pst.Truncated.dist(dist, lower=lower), float(value))
+    expected = exact.logpdf(value) - exact.logsf(lower)
+    np.testing.assert_allclose(got.eval(mode="FAST_COMPILE"), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("lower", [40.0, 2e3, 1e6])
+def test_moyal_where_its_root_underflows(lower, without_c):
+    """The tail's mass is below the smallest number: its density falls as exp(-x/2)."""
+    law = pst.Truncated.dist(pm.Moyal.dist(0.0, 1.0), lower=lower)
+    with mp.workdps(40):
+        root = mp.exp(-mpf(lower) / 2)
+        step = mp.log(mp.npdf(mp.exp(-mpf(lower + 3) / 2)) / mp.erf(root / mp.sqrt(2)) * root)
+        expected = float(step - mpf(3) / 2)
+    np.testing.assert_allclose(
+        pm.logp(law, lower + 3.0).eval(mode="FAST_COMPILE"), expected, rtol=1e-12
+    )
+
+
+EDGES = [
+    (pm.LogNormal.dist(0.0, 1.0), 0.0, {"upper": 3.0}),
+    (pm.InverseGamma.dist(2.0, 1.0), 0.0, {"upper": 3.0}),
+    (pm.Wald.dist(1.0, 1.0), 0.0, {"upper": 3.0}),
+    (pm.LogitNormal.dist(0.0, 1.0), 0.0, {"upper": 0.5}),
+    (pm.LogitNormal.dist(0.0, 1.0), 1.0, {"lower": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("dist", "edge", "bounds"), EDGES)
+def test_an_edge_where_the_density_is_0(dist, edge, bounds, without_c):
+    assert pm.logp(pst.Truncated.dist(dist, **bounds), edge).eval(mode="FAST_COMPILE") == -INF
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.9])
+def test_a_beta_with_constant_shapes_and_a_pole_at_1(beta, without_c):
+    """Constant folding may not take the distance from 1 out of a node's place."""
+    law = pst.Truncated.dist(pm.Beta.dist(2.0, beta), lower=0.1)
+    exact = stats.beta(2.0, beta)
+    np.testing.assert_allclose(
+        pm.logp(law, 0.3).eval(mode="FAST_COMPILE"),
+        exact.logpdf(0.3) - exact.logsf(0.1),
+        rtol=1e-9,
+    )
