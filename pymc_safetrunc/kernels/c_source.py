@@ -36,7 +36,7 @@ CONSTANTS = (
             "LARGEST_SCALE",
         ),
     ),
-    (elementary, ("LOG_LARGEST", "SQUARE_IS_ALL")),
+    (elementary, ("LOG_LARGEST", "SQUARE_IS_ALL", "LOG_2")),
     (log_interval, ("HALF_LOG_2PI", "CENTRAL_WIDTH")),
     (truncated_normal_quantile, ("MAX_STEPS", "SPLITTER", "SMALLEST_SQUARED", "LARGEST_SQUARED")),
 )

@@ -8,6 +8,8 @@ from pymc_safetrunc.kernels.jitable import kernel
 LOG_LARGEST = math.log(1.7976931348623157e308)
 # from here on 1 + z^2 is z^2, which may overflow
 SQUARE_IS_ALL = 1e100
+# where exp(-x) and 1 - exp(-x) are equal
+LOG_2 = math.log(2.0)
 
 
 @kernel
@@ -19,6 +21,19 @@ def exp_minus(x, one):
     if x > LOG_LARGEST:
         return math.inf
     return math.exp(x) if one == 0.0 else math.expm1(x)
+
+
+@kernel
+def log1mexp(x):
+    """log(1 - exp(-x)) for x >= 0 (M. Maechler, 2012, "Accurately computing log(1 - exp(-|a|))").
+
+    Its derivative is 1/(exp(x) - 1).
+    """
+    if x > LOG_2:
+        return math.log1p(-math.exp(-x))
+    if x > 0.0:
+        return math.log(-math.expm1(-x))
+    return -math.inf if x == 0.0 else math.nan
 
 
 @kernel

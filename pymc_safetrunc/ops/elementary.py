@@ -1,6 +1,7 @@
 """Elementary functions as Ops, where an expression would evaluate more for each value."""
 
 from pytensor.gradient import DisconnectedType
+from pytensor.scalar.basic import expm1
 
 from pymc_safetrunc.kernels import elementary as kernels
 from pymc_safetrunc.ops.kernel_op import KernelOp
@@ -21,6 +22,18 @@ class ExpMinus(KernelOp):
         """The function itself plus one."""
         _, one = inputs
         return [cotangents[0] * (outputs[0] + one), DisconnectedType()()]
+
+
+class Log1mExp(KernelOp):
+    """log(1 - exp(-x)) for x >= 0."""
+
+    nin = 1
+    kernel = staticmethod(kernels.log1mexp)
+    c_function = "safetrunc_log1mexp"
+
+    def pullback(self, inputs, outputs, cotangents):
+        """1/(exp(x) - 1)."""
+        return [cotangents[0] / expm1(inputs[0])]
 
 
 class Log1pSquare(KernelOp):
@@ -49,5 +62,6 @@ class Log1pSquareSlope(KernelOp):
 
 
 exp_minus = ExpMinus(name="exp_minus")
+log1mexp = Log1mExp(name="log1mexp")
 log1p_square = Log1pSquare(name="log1p_square")
 log1p_square_slope = Log1pSquareSlope(name="log1p_square_slope")

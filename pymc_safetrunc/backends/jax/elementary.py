@@ -2,12 +2,17 @@
 
 import jax.numpy as jnp
 
-from pymc_safetrunc.kernels.elementary import SQUARE_IS_ALL
+from pymc_safetrunc.kernels.elementary import LOG_2, SQUARE_IS_ALL
 
 
 def exp_minus(x, one):
     """exp(x) - one for a one of 0 or 1."""
     return jnp.where(one == 0, jnp.exp(x), jnp.expm1(x))
+
+
+def log1mexp(x):
+    """log(1 - exp(-x)) for x >= 0."""
+    return jnp.where(x > LOG_2, jnp.log1p(-jnp.exp(-x)), jnp.log(-jnp.expm1(-x)))
 
 
 def log1p_square(z):

@@ -117,16 +117,19 @@ def _(op, lower, upper, alpha, beta):
 @dispatch.truncated_logp.register(WeibullBetaRV)
 def _(op, value, lower, upper, alpha, beta):
     width = scaled_log_ratio(upper, lower, alpha)
-    z_upper = _weibull_z(upper, alpha, beta)
+    z_lower, z_upper = _weibull_z(lower, alpha, beta), _weibull_z(upper, alpha, beta)
     _, log_shape = _log_mass_shape(z_upper, width)
-    to_lower = scaled_log_ratio(value, lower, alpha)
-    # the same logarithm as in the power
+    # as for Gumbel, a value is measured from the bound where the hazards are large
+    is_large = z_lower < _LARGE_HAZARD
     positive = value > 0
+    # the same logarithm as in the power
     log_relative = pt.log(pt.switch(positive, value, 1) / beta)
-    hazard = pt.switch(positive, pt.exp(alpha * log_relative), 0)
-    hazard_step = -hazard * pt.expm1(-to_lower)
-    base = pt.log(alpha) - pt.log(beta) + power_density(alpha, value, beta)
-    return base - log_shape - hazard_step
+    above = pt.switch(is_large, scaled_log_ratio(value, lower, alpha), alpha * log_relative)
+    hazard_lower = pt.exp(-z_lower)
+    excess = pt.switch(is_large, hazard_lower, 1) * exp_minus(above, is_large)
+    step = pt.switch(positive, excess, 0) - pt.switch(is_large, 0, hazard_lower)
+    log_norm = log_shape + pt.log(beta) - pt.log(alpha)
+    return power_density(alpha, value, beta) - step - log_norm
 
 
 @dispatch.truncated_quantile.register(WeibullBetaRV)

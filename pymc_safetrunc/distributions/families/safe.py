@@ -19,6 +19,7 @@ from pymc_safetrunc.ops import truncated_normal as normal_ops
 
 _exp_minus: Any = Elemwise(ops.exp_minus)
 distance: Any = Elemwise(normal_ops.distance)
+log1mexp: Any = Elemwise(ops.log1mexp)
 log1p_square: Any = Elemwise(ops.log1p_square)
 
 # exp(-750) is 0 in double precision, and so are its derivatives
@@ -64,15 +65,6 @@ def scaled_log_ratio(x, origin, power):
 def exp_minus(x, is_less_one):
     """exp(x) - 1 where `is_less_one`, else exp(x): one evaluation for value and derivative."""
     return _exp_minus(x, pt.cast(is_less_one, "float64"))
-
-
-def log1mexp(x):
-    """log(1 - exp(-x)) for x >= 0."""
-    # JAX differentiates both branches of its log1mexp, one of which is log(0) at a small x; not
-    # log(-expm1(-x)) either, which is rewritten to log1mexp
-    small = x < 0.5
-    near = pt.switch(small, x, 1)
-    return pt.switch(small, pt.log(pt.expm1(near)) - near, pt.log1mexp(-pt.switch(small, 1, x)))
 
 
 def log1mexp_exp(y):

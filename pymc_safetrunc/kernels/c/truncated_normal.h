@@ -386,6 +386,13 @@ SAFETRUNC_FUNCTION double safetrunc_exp_minus(double x, double one)
     return one == 0.0 ? exp(x) : expm1(x);
 }
 
+SAFETRUNC_FUNCTION double safetrunc_log1mexp(double x)
+{
+    if (x > SAFETRUNC_LOG_2) return log1p(-exp(-x));
+    if (x > 0.0) return log(-expm1(-x));
+    return x == 0.0 ? -INFINITY : NAN;
+}
+
 SAFETRUNC_FUNCTION double safetrunc_log1p_square(double z)
 {
     if (fabs(z) > SAFETRUNC_SQUARE_IS_ALL) return 2.0 * log(fabs(z));
