@@ -28,7 +28,7 @@ FAMILIES = (
     Family(
         "SkewNormal",
         kinds={"alpha": "shape", "mu": "location", "sigma": "scale"},
-        sets=((0.5, 0.0, 1.0), (-3.0, -1.7, 0.3), (12.0, 3.1, 12.0)),
+        sets=((0.5, 0.0, 1.0), (-3.0, -1.7, 0.3), (12.0, 3.1, 12.0), (-250.0, 0.6, 2.0)),
         log_density=skew_normal_log_density,
     ),
     Family(
