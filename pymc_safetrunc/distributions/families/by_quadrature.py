@@ -105,6 +105,11 @@ def _(op, alpha, scale):
     return alpha * scale
 
 
+@general.given.register(GammaRV)
+def _(op, alpha, scale):
+    return {"alpha": alpha, "beta": 1 / scale}
+
+
 @general.log_density.register(InvGammaRV)
 def _(op, x, upper, to_upper, alpha, beta):
     z = beta / x
