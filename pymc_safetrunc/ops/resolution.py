@@ -86,7 +86,8 @@ def check_resolved(result, resolved, message, given, *, can_be_replaced_by_ninf=
     can_be_replaced_by_ninf : bool
         Whether it is -inf inside a model.
     """
-    columns = [result, resolved.astype("float64"), *(held(x) for x in given.values())]
+    # no derivative is to go through these, a product of 0 and a NaN included
+    columns = [result, *(held(x) for x in (resolved.astype("float64"), *given.values()))]
     table = pt.stack(pt.broadcast_arrays(*columns), axis=-1)
     check = ResolvedCheck(message, "; ".join(given), can_be_replaced_by_ninf)
     return check(table, pt.all(resolved))[..., 0]

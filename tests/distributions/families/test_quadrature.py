@@ -64,6 +64,22 @@ def test_an_unresolved_density_is_an_error(laplace_pair):
         laplace_pair(np.array([0.0, 1e9, 1e9]), lower, np.array([INF, INF, INF]))
 
 
+def test_derivatives_are_finite_next_to_an_edge():
+    """There the log-density's own derivative overflows, in a tail that has no part in the mass.
+
+    A Wald law that is moved with its bounds and the value stays the same: the four add up to 0.
+    """
+    alpha, lower, upper, value = pt.dvectors("alpha", "lower", "upper", "value")
+    law = Truncated.dist(pm.Wald.dist(mu=1.0, lam=1.0, alpha=alpha), lower, upper)
+    logp = pm.logp(law, value)
+    inputs = [alpha, lower, upper, value]
+    gradient = pytensor.function(inputs, pt.grad(logp.sum(), inputs), mode=PLAIN)
+    low, high = np.array([[0.0, 1.0], [0.5, INF], [-INF, 0.04], [15.0, INF]]).T
+    found = gradient(np.zeros(4), low, high, np.array([0.5, 0.7, 0.03, 16.0]))
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(sum(found), 0.0, atol=1e-9)
+
+
 @pytest.mark.parametrize("draw", [False, True])
 def test_mass_that_lies_below_the_smallest_number_is_an_error(draw):
     """A tenth of Gamma(0.003) lies below 1e-300, where there is no number to look at.
