@@ -40,6 +40,8 @@ class ResolvedCheck(CheckParameterValue):
     """Let a table through whose last axis has the result, whether it is resolved, and the given."""
 
     __props__ = (*CheckParameterValue.__props__, "names")
+    # PyTensor would make one of the props
+    __str__ = CheckParameterValue.__str__
 
     def __init__(self, msg, names, can_be_replaced_by_ninf):
         super().__init__(msg, can_be_replaced_by_ninf)
