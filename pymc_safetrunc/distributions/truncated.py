@@ -30,8 +30,12 @@ from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.law import TruncatedLaw, as_double
 from pymc_safetrunc.distributions.families.mixtures import as_family
 from pymc_safetrunc.distributions.interval import SafeInterval, interior_point
-from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal, refuse_empty_interval
-from pymc_safetrunc.math import as_argument
+from pymc_safetrunc.distributions.truncated_normal import (
+    TruncatedNormal,
+    as_bounds,
+    refuse_empty_interval,
+    refuse_unknown,
+)
 
 # Half the spacing of uniform numbers away from 0, so that no draw is at quantile 0, and so far from
 # 1 that the largest of them does not round to it.
@@ -47,8 +51,7 @@ class SafeTruncatedRV(TruncatedRV):
     def rv_op(cls, dist, lower, upper, max_n_steps, *, size=None):
         """Truncate a distribution; of a Normal and a TruncatedNormal make a TruncatedNormal."""
         base_op = dist.owner.op
-        lower = as_argument(-np.inf if lower is None else lower)
-        upper = as_argument(np.inf if upper is None else upper)
+        lower, upper = as_bounds(lower, upper)
 
         if isinstance(base_op, NormalRV | TruncatedNormalRV):
             mu, sigma, *bounds = base_op.dist_params(dist.owner)
@@ -114,8 +117,10 @@ class Truncated(pm.Truncated):
     Raises
     ------
     ValueError
-        When constant bounds are equal or upside down, leave nothing of the support, or when
-        neither bound is given.
+        When constant bounds are equal or upside down, leave nothing of the support or have None
+        among their entries, or when neither bound is given.
+    TypeError
+        For an argument it does not know.
     NotImplementedError
         When dist is multivariate, or a distribution whose density is not at hand.
     pymc.logprob.utils.ParameterValueError
@@ -146,6 +151,7 @@ class Truncated(pm.Truncated):
     @classmethod
     def dist(cls, dist, lower=None, upper=None, max_n_steps: int = 10_000, **kwargs):
         """Make an unnamed Truncated, as in `pymc.Distribution.dist`."""
+        refuse_unknown("Truncated", ("dist", "lower", "upper", "max_n_steps"), kwargs)
         if isinstance(getattr(getattr(dist, "owner", None), "op", None), TruncatedRV):
             raise NotImplementedError(
                 "dist is a Truncated already. Truncate the distribution inside it once, to the "

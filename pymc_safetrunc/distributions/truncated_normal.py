@@ -58,7 +58,7 @@ class TruncatedNormal(pm.TruncatedNormal):
     Raises
     ------
     ValueError
-        When constant bounds are equal or upside down.
+        When constant bounds are equal or upside down, or have None among their entries.
     TypeError
         For an argument it does not know.
     pymc.logprob.utils.ParameterValueError
@@ -88,10 +88,9 @@ class TruncatedNormal(pm.TruncatedNormal):
     @classmethod
     def dist(cls, mu=0, sigma=None, *, tau=None, lower=None, upper=None, **kwargs):
         """Make an unnamed TruncatedNormal, as in `pymc.Distribution.dist`."""
-        refuse_unknown(kwargs)
+        refuse_unknown("TruncatedNormal", ARGUMENTS, kwargs)
         _, sigma = get_tau_sigma(tau=as_float(tau), sigma=as_float(sigma))
-        lower = as_argument(-np.inf if lower is None else lower)
-        upper = as_argument(np.inf if upper is None else upper)
+        lower, upper = as_bounds(lower, upper)
         refuse_empty_interval(lower, upper)
         mu = as_argument(mu)
         return super(pm.TruncatedNormal, cls).dist([mu, sigma, lower, upper], **kwargs)
@@ -158,15 +157,35 @@ def as_float(value):
     return tensor.astype(config.floatX)
 
 
-def refuse_unknown(arguments):
+def as_bounds(lower, upper):
+    """Tensors of two bounds; None is none on that side."""
+    for name, bound, infinite in (("lower", lower, "-np.inf"), ("upper", upper, "np.inf")):
+        if _has_none(bound):
+            raise ValueError(
+                f"{name} has None among its entries: {name}={bound!r}. An entry is a number; where "
+                f"there is no bound write {infinite}."
+            )
+    return (
+        as_argument(-np.inf if lower is None else lower),
+        as_argument(np.inf if upper is None else upper),
+    )
+
+
+def _has_none(entries):
+    if isinstance(entries, np.ndarray):
+        return entries.dtype == object and any(x is None for x in entries.flat)
+    return isinstance(entries, list | tuple) and any(x is None or _has_none(x) for x in entries)
+
+
+def refuse_unknown(distribution, arguments, given):
     """Raise for an argument that PyTensor would pass over: a misspelled bound is none."""
-    for name in arguments:
+    for name in given:
         if name not in KNOWN:
-            near = get_close_matches(name, ARGUMENTS, n=1)
+            near = get_close_matches(name, arguments, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(
-                f"TruncatedNormal got an unexpected argument {name!r}.{hint} It takes "
-                f"{', '.join(ARGUMENTS)}, and what every distribution takes."
+                f"{distribution} got an unexpected argument {name!r}.{hint} It takes "
+                f"{', '.join(arguments)}, and what every distribution takes."
             )
 
 

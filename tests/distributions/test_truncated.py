@@ -212,6 +212,13 @@ def test_bad_bounds(base, lower, upper, words):
         Truncated.dist(base, lower, upper)
 
 
+def test_a_misspelled_bound_is_named():
+    with pytest.raises(TypeError, match=r"Truncated got .*'uper'.*Did you mean 'upper'"):
+        Truncated.dist(pm.Exponential.dist(1.0), uper=1.0)
+    with pytest.raises(TypeError, match=r"Truncated got .*'max_steps'"):
+        Truncated.dist(pm.Exponential.dist(1.0), 0.5, max_steps=5)
+
+
 def test_refused():
     multivariate = pm.MvNormal.dist(np.zeros(2), np.eye(2))
     derived = pm.CustomDist.dist(0.0, dist=lambda m, size: pm.math.exp(pm.Laplace.dist(m, 1)))

@@ -305,3 +305,11 @@ def test_a_misspelled_bound_is_not_passed_over():
         pst.TruncatedNormal.dist(0, 1, lowr=0)
     with pytest.raises(TypeError, match="unexpected argument 'sd'"):
         pst.TruncatedNormal.dist(0, sd=50)
+
+
+@pytest.mark.parametrize("bound", [[0, None], (None, 0.0), np.array([[0, None]], dtype=object)])
+def test_none_among_bounds_is_named(bound):
+    with pytest.raises(ValueError, match=r"lower has None.*write -np\.inf"):
+        pst.TruncatedNormal.dist(0, 1, lower=bound, upper=3)
+    with pytest.raises(ValueError, match=r"upper has None.*write np\.inf"):
+        pst.Truncated.dist(pm.Exponential.dist(1.0), upper=bound)

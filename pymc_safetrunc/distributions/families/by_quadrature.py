@@ -30,6 +30,8 @@ from pymc_safetrunc.distributions.families.safe import distance
 LOG_2PI = np.log(2 * np.pi)
 # y^2 + 1 is y^2 beyond this, and y^2 overflows much further out only
 LARGE = np.float64(1e10)
+# the normal CDF is 1 to within 3e-5 there
+BECOMES_ONE = np.float64(4.0)
 
 
 def register(op_class, edges, words, *conditions):
@@ -101,6 +103,11 @@ def _(op, x, upper, to_upper, alpha, scale):
 @general.centre.register(GammaRV)
 def _(op, alpha, scale):
     return alpha * scale
+
+
+@general.given.register(GammaRV)
+def _(op, alpha, scale):
+    return {"alpha": alpha, "beta": 1 / scale}
 
 
 @general.log_density.register(InvGammaRV)
@@ -232,8 +239,8 @@ def _(op, x, upper, to_upper, mu, sigma, alpha):
 
 @general.centre.register(SkewNormalRV)
 def _(op, mu, sigma, alpha):
-    """By the side that is steep where alpha is large, and still in the body."""
-    return mu
+    """Where the normal CDF has become 1: no side then has both scales, sigma and sigma/alpha."""
+    return mu + sigma * pt.sign(alpha) * pt.minimum(BECOMES_ONE / abs(alpha), 1)
 
 
 @general.log_density.register(RiceRV)

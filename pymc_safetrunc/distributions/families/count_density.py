@@ -51,19 +51,22 @@ def log_poisson(k, mu):
     return pt.switch(k > 0, inside, -mu)
 
 
+def _saddle_point(x, y, total, p, q):
+    """Log of Gamma(total)/(Gamma(x) Gamma(y)) p^x q^y sqrt(total/x)/y, total = x + y, q = 1 - p.
+
+    All three are given: a small part of a large total cannot be had back as a difference.
+    """
+    leftover = stirling_error(total) - stirling_error(x) - stirling_error(y)
+    apart = deviance(x, total * p) + deviance(y, total * q)
+    return leftover - apart - 0.5 * pt.log(2 * np.pi * y)
+
+
 def log_binomial(k, n, p, q):
     """Log of n!/(k! (n - k)!) p^k q^(n - k) with q = 1 - p, 0 <= k <= n, p and q > 0."""
     rest = n - k
     inside = pt.and_(k > 0, rest > 0)
     x, y, total = pt.switch(inside, k, 1), pt.switch(inside, rest, 1), pt.switch(inside, n, 2)
-    formula = (
-        stirling_error(total)
-        - stirling_error(x)
-        - stirling_error(y)
-        - deviance(x, total * p)
-        - deviance(y, total * q)
-        + 0.5 * (pt.log(total / x) - pt.log(2 * np.pi * y))
-    )
+    formula = _saddle_point(x, y, total, p, q) + 0.5 * pt.log(total / x)
     # where p is the smaller of the two, log q is log1p(-p)
     log_q = pt.switch(p < 0.5, pt.log1p(-pt.switch(p < 0.5, p, 0)), pt.log(q))
     log_p = pt.switch(q < 0.5, pt.log1p(-pt.switch(q < 0.5, q, 0)), pt.log(p))
@@ -74,14 +77,7 @@ def log_negative_binomial(k, alpha, p, q):
     """Log of Gamma(k + alpha)/(k! Gamma(alpha)) p^alpha q^k with q = 1 - p, p and q > 0."""
     positive = pt.switch(k > 0, k, 1)
     total = positive + alpha
-    inside = (
-        stirling_error(total)
-        - stirling_error(positive)
-        - stirling_error(alpha)
-        - deviance(alpha, total * p)
-        - deviance(positive, total * q)
-        + 0.5 * (pt.log(alpha / total) - pt.log(2 * np.pi * positive))
-    )
+    inside = _saddle_point(alpha, positive, total, p, q) + 0.5 * pt.log(alpha / total)
     log_p = pt.switch(q < 0.5, pt.log1p(-pt.switch(q < 0.5, q, 0)), pt.log(p))
     return pt.switch(k > 0, inside, alpha * log_p)
 

@@ -2,10 +2,11 @@
 
 A continuous family without an entry takes it as it stands: its log-density is PyMC's, and a point
 of its body is PyMC's support point. `by_quadrature` gives some families a log-density that holds
-further out, by registering with the two functions below.
+further out, by registering with the functions below.
 """
 
 from functools import singledispatch
+from inspect import signature
 
 import numpy as np
 import pytensor.tensor as pt
@@ -35,6 +36,16 @@ def centre(op, *params):
     return distribution_support_point(op, node.outputs[op.default_output or 0], *node.inputs)
 
 
+@singledispatch
+def given(op, *params):
+    """The parameters by name, for an error: as the log-density registered above calls them."""
+    own = log_density.dispatch(type(op))
+    names = [f"parameter {i + 1}" for i in range(len(params))]
+    if own is not log_density.dispatch(object):
+        _, _, _, _, *names = signature(own).parameters
+    return dict(zip(names, params, strict=True))
+
+
 def general_support(op, *params):
     """Edges of the support that the default transform of a family's Op says."""
     transform = default_transform(op, None)
@@ -57,7 +68,12 @@ def general_log_interval_mass(op, lower, upper, *params):
     """Log P(lower <= X <= upper) by quadrature."""
     rule = _for_rule(op, upper, params)
     return quadrature.log_interval_mass(
-        rule, lower, upper, centre(op, *params), name=dispatch.family_name(op)
+        rule,
+        lower,
+        upper,
+        centre(op, *params),
+        name=dispatch.family_name(op),
+        parameters=given(op, *params),
     )
 
 
@@ -73,7 +89,13 @@ def general_truncated_quantile(op, q, lower, upper, *params):
     """Quantile of the truncated law by quadrature."""
     rule = _for_rule(op, upper, params)
     return quadrature.quantile(
-        rule, q, lower, upper, centre(op, *params), name=dispatch.family_name(op)
+        rule,
+        q,
+        lower,
+        upper,
+        centre(op, *params),
+        name=dispatch.family_name(op),
+        parameters=given(op, *params),
     )
 
 

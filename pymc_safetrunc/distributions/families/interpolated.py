@@ -5,6 +5,7 @@ import pytensor.tensor as pt
 from pymc.distributions.continuous import InterpolatedRV
 
 from pymc_safetrunc.distributions.families import dispatch
+from pymc_safetrunc.ops.quadrature import held, mass_between
 
 
 @dispatch.support.register(InterpolatedRV)
@@ -33,21 +34,34 @@ def masses(width, height, slope):
     return width * (height + slope * width / 2)
 
 
-@dispatch.log_interval_mass.register(InterpolatedRV)
-def _(op, lower, upper, x_points, pdf_points, cdf_points):
-    _, width, height, slope = trapezes(lower, upper, x_points, pdf_points)
-    return pt.log(masses(width, height, slope).sum(-1))
-
-
-@dispatch.truncated_logp.register(InterpolatedRV)
-def _(op, value, lower, upper, x_points, pdf_points, cdf_points):
-    x = value[..., None]
+def log_density(x, x_points, pdf_points):
+    """Log of the height at x, -inf where that is 0."""
+    x = x[..., None]
     start, end = x_points[..., :-1], x_points[..., 1:]
     within = pt.and_(start <= x, pt.or_(x < end, pt.eq(x, x_points[..., -1:])))
     within = pt.and_(within, x <= end)
     density = pt.switch(within, _height(x, x_points, pdf_points), 0).sum(-1)
+    positive = density > 0
+    return pt.switch(positive, pt.log(pt.switch(positive, density, 1)), -np.inf)
+
+
+@dispatch.log_interval_mass.register(InterpolatedRV)
+def _(op, lower, upper, x_points, pdf_points, cdf_points):
+    """Derivatives in the bounds are density over mass: those of the trapezes add up and cancel."""
+    _, width, height, slope = trapezes(held(lower), held(upper), x_points, pdf_points)
+    return mass_between(
+        pt.log(masses(width, height, slope).sum(-1)),
+        lower,
+        upper,
+        log_density(lower, x_points, pdf_points),
+        log_density(upper, x_points, pdf_points),
+    )
+
+
+@dispatch.truncated_logp.register(InterpolatedRV)
+def _(op, value, lower, upper, x_points, pdf_points, cdf_points):
     log_mass = dispatch.log_interval_mass(op, lower, upper, x_points, pdf_points, cdf_points)
-    return pt.log(density) - log_mass
+    return log_density(value, x_points, pdf_points) - log_mass
 
 
 @dispatch.truncated_quantile.register(InterpolatedRV)

@@ -14,6 +14,11 @@ def skew_normal_log_density(x, alpha, mu, sigma):
     return normal_log_density(x, mu, sigma) + skewed
 
 
+def steep_turn(alpha, mu, sigma):
+    """Where the normal CDF turns from 0 to 1; one that is not steep needs no pieces of its own."""
+    return tuple(mu + t * sigma / alpha for t in (0, 4, 12)) if abs(alpha) > 50 else ()
+
+
 @cache
 def log_bessel(kappa, digits):
     """log I_0(kappa), which does not change along an integral, to the working digits."""
@@ -28,8 +33,9 @@ FAMILIES = (
     Family(
         "SkewNormal",
         kinds={"alpha": "shape", "mu": "location", "sigma": "scale"},
-        sets=((0.5, 0.0, 1.0), (-3.0, -1.7, 0.3), (12.0, 3.1, 12.0)),
+        sets=((0.5, 0.0, 1.0), (-3.0, -1.7, 0.3), (12.0, 3.1, 12.0), (-250.0, 0.6, 2.0)),
         log_density=skew_normal_log_density,
+        corners=steep_turn,
     ),
     Family(
         "VonMises",

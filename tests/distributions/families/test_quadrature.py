@@ -6,7 +6,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from pymc.logprob.utils import ParameterValueError
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from pymc_safetrunc.distributions.families import quadrature
 from pymc_safetrunc.distributions.truncated import Truncated
@@ -16,6 +16,8 @@ from tests.accuracy.test_families import judge
 from tests.backends import GRAPH_MODES, compiled
 
 INF = np.inf
+# Interpreted: what is evaluated once is not worth compiling.
+PLAIN = pytensor.compile.mode.Mode(linker="py", optimizer=None)
 
 
 @pytest.fixture(scope="module", params=GRAPH_MODES)
@@ -52,15 +54,51 @@ def test_a_density_of_ones_own(laplace_pair):
 
 
 def test_an_unresolved_density_is_an_error(laplace_pair):
-    with pytest.raises(ParameterValueError, match=r"Pair has a density .* does not resolve"):
-        laplace_pair(np.array([1e9]), np.array([-INF]), np.array([INF]))
+    """Compiled, with the first entry that is not resolved: of the first pair both peaks are one."""
+    message = (
+        r"Pair has a density .* does not resolve .* Allowed is one peak.* pm\.Mixture\. "
+        r"Given: lower=-3\.5, upper=inf in entry \(1,\), the first of 2 such entries\."
+    )
+    lower = np.array([-INF, -3.5, -INF])
+    with pytest.raises(ParameterValueError, match=message):
+        laplace_pair(np.array([0.0, 1e9, 1e9]), lower, np.array([INF, INF, INF]))
 
 
-def test_mass_that_lies_below_the_smallest_number_is_an_error():
-    """A tenth of Gamma(0.003) lies below 1e-300, where there is no number to look at."""
-    law = Truncated.dist(pm.Gamma.dist(0.003, 1.0), lower=0.0, upper=1.0)
-    with pytest.raises(ParameterValueError, match="Gamma has a density"):
-        pm.logp(law, 0.5).eval()
+def test_derivatives_are_finite_next_to_an_edge():
+    """There the log-density's own derivative overflows, in a tail that has no part in the mass.
+
+    A Wald law that is moved with its bounds and the value stays the same: the four add up to 0.
+    """
+    alpha, lower, upper, value = pt.dvectors("alpha", "lower", "upper", "value")
+    law = Truncated.dist(pm.Wald.dist(mu=1.0, lam=1.0, alpha=alpha), lower, upper)
+    logp = pm.logp(law, value)
+    inputs = [alpha, lower, upper, value]
+    gradient = pytensor.function(inputs, pt.grad(logp.sum(), inputs), mode=PLAIN)
+    low, high = np.array([[0.0, 1.0], [0.5, INF], [-INF, 0.04], [15.0, INF]]).T
+    found = gradient(np.zeros(4), low, high, np.array([0.5, 0.7, 0.03, 16.0]))
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(sum(found), 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("draw", [False, True])
+def test_mass_that_lies_below_the_smallest_number_is_an_error(draw):
+    """A tenth of Gamma(0.003) lies below 1e-300, where there is no number to look at.
+
+    The error has the parameters as the user writes them.
+    """
+    alpha, beta = pt.dscalars("alpha", "beta")
+    law = Truncated.dist(pm.Gamma.dist(alpha, beta), lower=0.0, upper=1.5)
+    unresolved = pm.icdf(law, 0.5) if draw else pm.logp(law, 0.5)
+    message = r"Gamma has a density .* Given: alpha=0\.003, beta=4, lower=0, upper=1\.5\."
+    with pytest.raises(ParameterValueError, match=message):
+        unresolved.eval({alpha: 0.003, beta: 4.0}, mode=PLAIN)
+
+
+def test_the_error_counts_what_has_no_names():
+    law = pm.CustomDist.dist(50.0, 2.0, logp=lambda x, m, s: -abs(abs(x) - m) / s)
+    unresolved = pm.logp(Truncated.dist(law, lower=-INF, upper=1e6), 1.0)
+    with pytest.raises(ParameterValueError, match=r"Given: parameter 1=50, parameter 2=2, lower"):
+        unresolved.eval(mode=PLAIN)
 
 
 def test_in_a_model_the_error_is_an_impossible_point():
@@ -77,6 +115,25 @@ def test_parameters_of_all_observations_are_integrated_once():
     searches = [n for n in graph.apply_nodes if "Regrid" in str(n.op)]
     assert len(searches) == quadrature.LOOKS
     assert all(np.prod(n.outputs[0].type.shape[:-2]) == 1 for n in searches)
+
+
+def test_a_skew_normal_with_a_steep_side():
+    """Its two scales, sigma and sigma/alpha, by Owen's T; cells of one side have held both."""
+    alpha = np.array([130.0, 145.0, -147.0, 200.0, -800.0, 1e5, -470.0])
+    lower = np.array([-0.01, -0.0103, -INF, -0.5, -8.0, -INF, -8.0])
+    upper = np.array([INF, INF, 1.36, 2.0, 1.0, 1.0, 0.0045])
+    value = np.array([0.5, 0.0, -0.5, 1.0, 1e-3, 1e-5, -0.5])
+
+    def below(x):
+        x = np.clip(x, -40, 40)
+        return special.ndtr(x) - 2 * special.owens_t(x, alpha)
+
+    law = Truncated.dist(pm.SkewNormal.dist(mu=0, sigma=1, alpha=alpha), lower, upper)
+    found = pm.logp(law, value).eval(mode=PLAIN)
+    density = np.log(2) + stats.norm.logpdf(value) + special.log_ndtr(alpha * value)
+    # the bar is 1e-9; what is left is rounding
+    exact = density - np.log(below(upper) - below(lower))
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-13)
 
 
 # (law, lower, upper, exact probability below x)
@@ -131,6 +188,21 @@ def test_interpolated_against_scipy():
     value = np.array([-0.5, 1.0, 3.5])
     expected = np.log(np.interp(value, x_points, density) / inside)
     np.testing.assert_allclose(pm.logp(law, value).eval(), expected, rtol=1e-13)
+
+
+def test_derivatives_in_bounds_next_to_a_height_of_0():
+    """Density over mass, from a triangle of area 1: next to either foot, and on a foot."""
+    law = pm.Interpolated.dist(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 0.0]))
+    lower, upper = pt.dvectors("lower", "upper")
+    logp = pm.logp(Truncated.dist(law, lower, upper), 0.7)
+    found = pytensor.function([lower, upper], pt.grad(logp.sum(), [lower, upper]), mode=PLAIN)
+    low, high = np.array([1.4e-10, 3e-5, 0.25]), 2 - np.array([4e-10, 3e-5, 0.25])
+    at_lower, at_upper = found(low, high)
+    mass = 1 - (low**2 + (2 - high) ** 2) / 2
+    np.testing.assert_allclose(at_lower, low / mass, rtol=1e-14)
+    np.testing.assert_allclose(at_upper, -(2 - high) / mass, rtol=1e-14)
+    on_foot = found(np.zeros(1), np.full(1, 2.0))
+    np.testing.assert_array_equal(on_foot, 0.0)
 
 
 @pytest.mark.parametrize("mode", ["NUMBA", "JAX"])
