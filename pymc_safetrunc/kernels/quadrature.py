@@ -17,6 +17,9 @@ NODES = 12
 POINTS, WEIGHTS = leggauss(NODES)
 # Row j: the integrand's j-th Legendre coefficient from its values times their weights.
 LEGENDRE = np.ascontiguousarray((legvander(POINTS, NODES - 1) * (np.arange(NODES) + 0.5)).T)
+# Of the recurrence (j + 1) P_{j+1} = (2j + 1) s P_j - j P_{j-1}, and of the integral of P_j.
+RISE = (2 * np.arange(NODES) + 1) / (np.arange(NODES) + 1)
+INTEGRAL = 1 / (2 * np.arange(NODES) + 1)
 
 # Mass at a point that is e^-40 of the highest does not count in double precision, nor in a draw.
 DEPTH = 40.0
@@ -30,6 +33,8 @@ FLAT = 1e-9
 OUTSIDE = 1e-12
 # Halvings that bring a panel's width down to the spacing of doubles.
 HALVINGS = 54
+# Newton's method, after a step of this size, is at that spacing.
+CLOSE = 1e-9
 
 
 # Nothing is looked for nearer to an end than this, nor further out than its reciprocal.
@@ -128,44 +133,51 @@ def regrid(u, seen, cells):
 
 @register_jitable(fastmath=False, error_model="numpy")
 def mass_right_of(s, coefficients):
-    """Integral over [s, 1] of a Legendre series."""
+    """Integral over [s, 1] of a Legendre series, and the series at s."""
     before, now = 1.0, s
     total = coefficients[0] * (1.0 - s)
+    height = coefficients[0]
     for j in range(1, NODES):
-        after = ((2 * j + 1) * s * now - j * before) / (j + 1)
-        total += coefficients[j] * (before - after) / (2 * j + 1)
+        after = RISE[j] * s * now - (RISE[j] - 1.0) * before
+        total += coefficients[j] * (before - after) * INTEGRAL[j]
+        height += coefficients[j] * now
         before, now = now, after
-    return total
+    return total, height
 
 
 @register_jitable(fastmath=False, error_model="numpy")
-def place_of_share(edges, share, q):
+def place_of_share(edges, series, q):
     """Coordinate and side of a quantile: side 0 is left of the cut, the mass beyond u is q there.
 
-    On the right the mass beyond is 1 - q: both are counted from the far end, where the smallest
-    are.
+    `series` are the Legendre coefficients of the integrand in each panel. On the right the mass
+    beyond is 1 - q: both are counted from the far end, where the smallest are.
     """
-    left = share[0].sum()
-    total = left + share[1].sum()
-    side = 0 if q * total < left else 1
-    goal = q * total if side == 0 else (1.0 - q) * total
-    chosen = share.shape[1] - 1
+    # the first coefficient is a panel's mean, over a width of 2
+    left, right = 2.0 * series[0, :, 0].sum(), 2.0 * series[1, :, 0].sum()
+    side = 0 if q * (left + right) < left else 1
+    goal = (left + right) * (q if side == 0 else 1.0 - q)
+    chosen = series.shape[1] - 1
     while chosen > 0:
-        mass = share[side, chosen].sum()
+        mass = 2.0 * series[side, chosen, 0]
         if goal <= mass:
             break
         goal -= mass
         chosen -= 1
-    coefficients = np.zeros(NODES)
-    for k in range(NODES):
-        for i in range(NODES):
-            coefficients[k] += LEGENDRE[k, i] * share[side, chosen, i]
+    coefficients = series[side, chosen]
     low, high = -1.0, 1.0
+    place = 0.0
     for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if mass_right_of(middle, coefficients) > goal:
-            low = middle
+        beyond, height = mass_right_of(place, coefficients)
+        if beyond > goal:
+            low = place
         else:
-            high = middle
+            high = place
+        # a step of Newton's, or where that leaves the bracket a halving
+        before = place
+        place += (beyond - goal) / height if height > 0.0 else 2.0
+        if not low < place < high:
+            place = (low + high) / 2
+        if abs(place - before) < CLOSE:
+            break
     start, end = edges[side, chosen], edges[side, chosen + 1]
-    return np.array([start + (1.0 + (low + high) / 2) / 2 * (end - start), float(side)])
+    return np.array([start + (1.0 + place) / 2 * (end - start), float(side)])

@@ -183,21 +183,21 @@ class Regrid(RowOp):
 
 
 class PlaceOfShare(RowOp):
-    """Coordinate and side of the quantile q of a rule with these edges and masses."""
+    """Coordinate and side of the quantile q of a rule with these edges and Legendre series."""
 
     __props__ = ()
     gufunc_signature = "(s,g),(s,k,n),(q)->(p)"
 
-    def make_node(self, edges, share, q):
+    def make_node(self, edges, series, q):
         """Take a matrix, a tensor of three axes and a vector of one number."""
-        inputs = [pt.as_tensor_variable(x) for x in (edges, share, q)]
+        inputs = [pt.as_tensor_variable(x) for x in (edges, series, q)]
         return Apply(self, inputs, [pt.tensor(dtype="float64", shape=(2,))])
 
     def loop(self):
         """Return `kernels.place_of_share` at the one number."""
 
-        def place_of_share(edges, share, q):
-            return kernels.place_of_share(edges, share, q[0])
+        def place_of_share(edges, series, q):
+            return kernels.place_of_share(edges, series, q[0])
 
         return place_of_share
 

@@ -81,21 +81,21 @@ def regrid(u, seen, cells):
     return jnp.clip(edges, first, last)
 
 
-def place_of_share(edges, share, q):
+def place_of_share(edges, series, q):
     """Coordinate and side as `kernels.quadrature.place_of_share` finds them."""
-    masses = share.sum(-1)
+    masses = 2 * series[..., 0]
     left, right = masses.sum(-1)
     side = (q * (left + right) >= left).astype(int)
     goal = jnp.where(side == 0, q, 1 - q) * (left + right)
     within = jnp.cumsum(masses[side][::-1])[::-1]
     chosen = jnp.maximum((within >= goal).sum() - 1, 0)
     goal = goal - (within[chosen] - masses[side, chosen])
-    coefficients = kernels.LEGENDRE @ share[side, chosen]
+    coefficients = series[side, chosen]
 
     def halve(_, bracket):
         low, high = bracket
         middle = (low + high) / 2
-        is_right = kernels.mass_right_of(middle, coefficients) > goal
+        is_right = kernels.mass_right_of(middle, coefficients)[0] > goal
         return jnp.where(is_right, middle, low), jnp.where(is_right, high, middle)
 
     low, high = jax.lax.fori_loop(0, kernels.HALVINGS, halve, (-jnp.ones(()), jnp.ones(())))

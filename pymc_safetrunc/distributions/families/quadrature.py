@@ -325,7 +325,8 @@ def quantile(
     q = q * (1 + below + above) - below
     first, last = ends.outermost[..., 0], ends.outermost[..., 1]
     known = pt.clip(q, LEAST_Q, 1.0)
-    found = place_of_share(rule.edges, rule.share, known[..., None])
+    series = (rule.share[..., None, :] * LEGENDRE).sum(-1)
+    found = place_of_share(rule.edges, series, known[..., None])
     x, _, _ = rule.sides.at(_trailing(found[..., None, 0]))
     x = x[..., 0, 0]
     x = pt.switch(found[..., 1] > 0, x[..., 1], x[..., 0])
