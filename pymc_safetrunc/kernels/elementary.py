@@ -24,6 +24,14 @@ def exp_minus(x, one):
 
 
 @kernel
+def log_plus(x, one):
+    """log(x + one) for a one of 0 or 1: the inverse of `exp_minus`, relative to itself."""
+    if x > -one:
+        return math.log(x) if one == 0.0 else math.log1p(x)
+    return -math.inf if x == -one else math.nan
+
+
+@kernel
 def log1mexp(x):
     """log(1 - exp(-x)) for x >= 0 (M. Maechler, 2012, "Accurately computing log(1 - exp(-|a|))").
 

@@ -24,6 +24,23 @@ class ExpMinus(KernelOp):
         return [cotangents[0] * (outputs[0] + one), DisconnectedType()()]
 
 
+class LogPlus(KernelOp):
+    """log(x + one), where parameters decide whether one is 0 or 1."""
+
+    nin = 2
+    kernel = staticmethod(kernels.log_plus)
+    c_function = "safetrunc_log_plus"
+
+    def connection_pattern(self, node):
+        """No derivative flows through what is 0 or 1."""
+        return [[True], [False]]
+
+    def pullback(self, inputs, outputs, cotangents):
+        """1/(x + one)."""
+        x, one = inputs
+        return [cotangents[0] / (x + one), DisconnectedType()()]
+
+
 class Log1mExp(KernelOp):
     """log(1 - exp(-x)) for x >= 0."""
 
@@ -62,6 +79,7 @@ class Log1pSquareSlope(KernelOp):
 
 
 exp_minus = ExpMinus(name="exp_minus")
+log_plus = LogPlus(name="log_plus")
 log1mexp = Log1mExp(name="log1mexp")
 log1p_square = Log1pSquare(name="log1p_square")
 log1p_square_slope = Log1pSquareSlope(name="log1p_square_slope")

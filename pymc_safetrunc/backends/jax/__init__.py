@@ -27,6 +27,7 @@ ARRAY_KERNELS: dict[type[KernelOp], Callable] = {
     truncated_normal_ops.LogInterval: log_interval.log_interval,
     truncated_normal_ops.Quantile: truncated_normal_quantile.quantile,
     elementary_ops.ExpMinus: elementary.exp_minus,
+    elementary_ops.LogPlus: elementary.log_plus,
     elementary_ops.Log1mExp: elementary.log1mexp,
     elementary_ops.Log1pSquare: elementary.log1p_square,
     elementary_ops.Log1pSquareSlope: elementary.log1p_square_slope,

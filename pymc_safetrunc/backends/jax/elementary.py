@@ -10,6 +10,11 @@ def exp_minus(x, one):
     return jnp.where(one == 0, jnp.exp(x), jnp.expm1(x))
 
 
+def log_plus(x, one):
+    """log(x + one) for a one of 0 or 1."""
+    return jnp.where(one == 0, jnp.log(x), jnp.log1p(x))
+
+
 def log1mexp(x):
     """log(1 - exp(-x)) for x >= 0."""
     return jnp.where(x > LOG_2, jnp.log1p(-jnp.exp(-x)), jnp.log(-jnp.expm1(-x)))

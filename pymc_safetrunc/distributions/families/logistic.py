@@ -7,6 +7,7 @@ from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.safe import (
     Z_LOWEST,
     log1mexp,
+    log_plus,
     scaled_distance,
     standardized,
 )
@@ -51,9 +52,7 @@ def _(op, q, lower, upper, mu, s):
     # F(x) - F(lower) = q mass, solved for exp((x - lower)/s), or without a bound for exp(z)
     width = scaled_distance(upper - lower, s)
     z_lower, z_upper = standardized(lower, mu, s), standardized(upper, mu, s)
-    share = q * -pt.expm1(-width) * pt.sigmoid(z_upper)
-    unbounded = z_lower <= Z_LOWEST
-    odds = pt.exp(-pt.switch(unbounded, 0, z_lower))
-    share_odds = share / (1 - share)
-    from_lower = lower + s * pt.log1p(share_odds * (1 + odds))
-    return pt.switch(unbounded, mu + s * pt.log(share_odds), from_lower)
+    share = q * (-pt.expm1(-width) * pt.sigmoid(z_upper))
+    bounded = z_lower > Z_LOWEST
+    unit = pt.switch(bounded, 1 + pt.exp(-z_lower), 1)
+    return pt.switch(bounded, lower, mu) + s * log_plus(unit * (share / (1 - share)), bounded)

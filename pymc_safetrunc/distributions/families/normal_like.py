@@ -15,7 +15,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.basic import HalfNormalRV, LogNormalRV, NormalRV
 
 from pymc_safetrunc.distributions.families import dispatch
-from pymc_safetrunc.distributions.families.safe import exp_minus, scaled_distance
+from pymc_safetrunc.distributions.families.safe import exp_minus, log_plus, scaled_distance
 from pymc_safetrunc.math import (
     truncated_normal_icdf,
     truncated_normal_logcdf,
@@ -187,8 +187,7 @@ class _MoyalRoot(_Coordinate):
         return exp_minus((self.origin - x) / self.twice, self.shifted)
 
     def x(self, t):
-        log_t = pt.switch(self.shifted, pt.log1p(t), pt.log(pt.switch(self.shifted, 1, t)))
-        return self.origin - self.twice * log_t
+        return self.origin - self.twice * log_plus(t, self.shifted)
 
     def log_slope(self, x):
         return (self.origin - x) / self.twice - pt.log(self.twice)

@@ -18,6 +18,7 @@ from pymc_safetrunc.ops import elementary as ops
 from pymc_safetrunc.ops import truncated_normal as normal_ops
 
 _exp_minus: Any = Elemwise(ops.exp_minus)
+_log_plus: Any = Elemwise(ops.log_plus)
 distance: Any = Elemwise(normal_ops.distance)
 log1mexp: Any = Elemwise(ops.log1mexp)
 log1p_square: Any = Elemwise(ops.log1p_square)
@@ -65,6 +66,11 @@ def scaled_log_ratio(x, origin, power):
 def exp_minus(x, is_less_one):
     """exp(x) - 1 where `is_less_one`, else exp(x): one evaluation for value and derivative."""
     return _exp_minus(x, pt.cast(is_less_one, "float64"))
+
+
+def log_plus(x, is_more_one):
+    """log(1 + x) where `is_more_one`, else log(x): the inverse of `exp_minus`."""
+    return _log_plus(x, pt.cast(is_more_one, "float64"))
 
 
 def log1mexp_exp(y):

@@ -386,6 +386,12 @@ SAFETRUNC_FUNCTION double safetrunc_exp_minus(double x, double one)
     return one == 0.0 ? exp(x) : expm1(x);
 }
 
+SAFETRUNC_FUNCTION double safetrunc_log_plus(double x, double one)
+{
+    if (x > -one) return one == 0.0 ? log(x) : log1p(x);
+    return x == -one ? -INFINITY : NAN;
+}
+
 SAFETRUNC_FUNCTION double safetrunc_log1mexp(double x)
 {
     if (x > SAFETRUNC_LOG_2) return log1p(-exp(-x));
