@@ -37,10 +37,6 @@ from pymc_safetrunc.distributions.truncated_normal import (
     refuse_unknown,
 )
 
-# Half the spacing of uniform numbers away from 0, so that no draw is at quantile 0, and so far from
-# 1 that the largest of them does not round to it.
-Q_OF_DRAWS = np.float64(2.0**-54), np.float64(1 - 2.0**-53)
-
 
 class SafeTruncatedRV(TruncatedRV):
     """PyMC's truncated variable, drawn by the quantile of the truncated law itself."""
@@ -76,15 +72,11 @@ class SafeTruncatedRV(TruncatedRV):
         law = law_of(base_op, inner_inputs)
         rng = next(x for x in inner_inputs if isinstance(x.type, RandomType))
         size = inner_inputs[dispatch.size_index(base_op)]
-        # in double precision: a single one rounds to 1
-        next_rng, q = pt.random.uniform(
-            *Q_OF_DRAWS, size=size, rng=rng, dtype="float64", return_next_rng=True
-        )
-        draw = law.draw(q).astype(dist.dtype)
+        next_rng, draw = law.sample(rng, size)
         return cls(
             base_rv_op=base_op,
             inputs=inner_inputs,
-            outputs=[draw, next_rng],
+            outputs=[draw.astype(dist.dtype), next_rng],
             ndim_supp=0,
             max_n_steps=max_n_steps,
             name="Truncated",

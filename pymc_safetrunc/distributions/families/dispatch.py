@@ -110,6 +110,16 @@ def truncated_draw(op, q, lower, upper, *params):
 
 
 @singledispatch
+def truncated_sample(op, rng, size, lower, upper, *params):
+    """The generator after it, and a draw of the truncated law: by a number of the uniform law."""
+    # in double precision: a single one rounds to 1
+    next_rng, q = pt.random.uniform(
+        *Q_OF_DRAWS, size=size, rng=rng, dtype="float64", return_next_rng=True
+    )
+    return next_rng, truncated_draw(op, q, lower, upper, *params)
+
+
+@singledispatch
 def truncated_start(op, lower, upper, *params):
     """A point of the body of the truncated law: its median."""
     return truncated_quantile(op, np.float64(0.5), lower, upper, *params)
@@ -176,5 +186,8 @@ def base_inputs(op, rng, params):
     return inputs
 
 
+# Half the spacing of uniform numbers away from 0, so that no draw is at quantile 0, and so far from
+# 1 that the largest of them does not round to it.
+Q_OF_DRAWS = np.float64(2.0**-54), np.float64(1 - 2.0**-53)
 # The smaller share's log is at most log(1/2), so the larger's is -log(2) at least, up to rounding.
 _LARGER_SHARE = np.float64(0.5)

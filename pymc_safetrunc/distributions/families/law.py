@@ -123,6 +123,13 @@ class TruncatedLaw:
         """A draw of the law where q is one of the uniform law, 0 < q < 1."""
         return self._placed(dispatch.truncated_draw, q)
 
+    def sample(self, rng, size):
+        """The generator after it, and a draw."""
+        next_rng, x = dispatch.truncated_sample(
+            self.base_op, rng, size, self.lower, self.upper, *self.parameters
+        )
+        return next_rng, self._held(x)
+
     def start(self):
         """A point of the body, never outside the bounds."""
         return self._held(

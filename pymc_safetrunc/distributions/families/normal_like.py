@@ -23,6 +23,7 @@ from pymc_safetrunc.math import (
     truncated_normal_logsf,
     truncated_normal_mean,
 )
+from pymc_safetrunc.ops.truncated_normal_rv import safe_truncated_normal
 
 _HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
@@ -76,6 +77,11 @@ class _Coordinate:
 
     def quantile(self, q):
         return self.x(truncated_normal_icdf(q if self.rising else 1 - q, *self.law))
+
+    def sample(self, rng, size):
+        """By rejection: a tenth of the time that a quantile takes."""
+        next_rng, t = safe_truncated_normal(*self.law, size=size, rng=rng, return_next_rng=True)
+        return next_rng, self.x(t)
 
 
 class _Plain(_Coordinate):
@@ -235,6 +241,10 @@ def _register(rv_type, coordinate):
     def _(op, q, lower, upper, *params):
         return coordinate(lower, upper, *params).quantile(q)
 
+    @dispatch.truncated_sample.register(rv_type)
+    def _(op, rng, size, lower, upper, *params):
+        return coordinate(lower, upper, *params).sample(rng, size)
+
     @dispatch.legal.register(rv_type)
     def _(op, mu, sigma):
         return (sigma > 0,), "sigma > 0"
@@ -308,4 +318,8 @@ _register_logit_normal(
 _register_logit_normal(
     dispatch.truncated_quantile,
     lambda op, q, lower, upper, *params: _Logit(lower, upper, *params).quantile(q),
+)
+_register_logit_normal(
+    dispatch.truncated_sample,
+    lambda op, rng, size, lower, upper, *params: _Logit(lower, upper, *params).sample(rng, size),
 )
