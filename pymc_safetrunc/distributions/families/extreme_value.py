@@ -16,12 +16,15 @@ from pymc_safetrunc.distributions.families.safe import (
     exp_minus,
     log1mexp,
     log1mexp_exp,
+    log_plus,
     power_density,
     scaled_distance,
     scaled_log_ratio,
     standardized,
 )
 
+# e^-575 leaves room for the least share of it that a draw can ask for
+_LEAST_LOG_D = np.float64(-575.0)
 # G(b) is more than 8 below it: G(x) - G(b) would be wrong in its last digits
 _LARGE_HAZARD = np.float64(-2.0)
 
@@ -32,16 +35,25 @@ def _log_mass_shape(z_lower, width):
     return log_d, log1mexp_exp(log_d)
 
 
-def _log_remaining(q, log_d):
-    """-log(exp(-D) + q (1 - exp(-D))), relative to itself: how far G is above G(b) at q."""
-    d = pt.exp(log_d)
-    below = -(1 - q) * pt.expm1(-d)
+def _step(q, log_d):
+    """How far G is above G(b) at q: -log(exp(-D) + q (1 - exp(-D))), relative to itself.
+
+    Where D is so small that this is (1 - q) D, it is given in units: their log comes second.
+    """
+    log_held = pt.maximum(log_d, _LEAST_LOG_D)
+    d = pt.exp(log_held)
+    below = (1 - q) * -pt.expm1(-d)
     near = below < 0.5
-    return pt.switch(
-        near,
-        -pt.log1p(-pt.switch(near, below, 0)),
-        -pt.log(q + (1 - q) * pt.exp(-d)),
-    )
+    share = pt.switch(near, -below, q + (1 - q) * pt.exp(-d))
+    return -log_plus(share, near), log_d - log_held
+
+
+def _placed(step, log_unit, z_bound):
+    """What to take from z, and whether from the bound's z or, where that is infinite, from 0."""
+    bounded = z_bound < Z_HIGHEST
+    growth = pt.exp(pt.switch(bounded, z_bound + log_unit, 0))
+    fall = log_plus(step * growth, bounded)
+    return pt.switch(bounded, fall, fall + log_unit), bounded
 
 
 @dispatch.legal.register(GumbelRV)
@@ -78,14 +90,8 @@ def _(op, value, lower, upper, mu, beta):
 def _(op, q, lower, upper, mu, beta):
     width = scaled_distance(upper - lower, beta)
     log_d = log1mexp(width) - standardized(lower, mu, beta)
-    z_upper = standardized(upper, mu, beta)
-    step = _log_remaining(q, log_d)
-    unbounded = z_upper >= Z_HIGHEST
-    # below a bound by log(1 + step/G(b)); without one G is the step itself, by logs in a far tail
-    bounded = upper - beta * pt.log1p(step * pt.exp(pt.switch(unbounded, 0, z_upper)))
-    far = log_d < -600
-    log_step = pt.switch(far, pt.log1p(-q) + log_d, pt.log(pt.switch(far, 1, step)))
-    return pt.switch(unbounded, mu - beta * log_step, bounded)
+    fall, bounded = _placed(*_step(q, log_d), standardized(upper, mu, beta))
+    return pt.switch(bounded, upper, mu) - beta * fall
 
 
 @dispatch.support.register(WeibullBetaRV)
@@ -136,10 +142,5 @@ def _(op, value, lower, upper, alpha, beta):
 def _(op, q, lower, upper, alpha, beta):
     width = scaled_log_ratio(upper, lower, alpha)
     log_d = log1mexp(width) - _weibull_z(upper, alpha, beta)
-    z_lower = _weibull_z(lower, alpha, beta)
-    step = _log_remaining(1 - q, log_d)
-    unbounded = z_lower >= Z_HIGHEST
-    bounded = lower * pt.exp(pt.log1p(step * pt.exp(pt.switch(unbounded, 0, z_lower))) / alpha)
-    far = log_d < -600
-    log_step = pt.switch(far, pt.log(q) + log_d, pt.log(pt.switch(far, 1, step)))
-    return pt.switch(unbounded, beta * pt.exp(log_step / alpha), bounded)
+    fall, bounded = _placed(*_step(1 - q, log_d), _weibull_z(lower, alpha, beta))
+    return pt.switch(bounded, lower, beta) * pt.exp(fall / alpha)

@@ -388,8 +388,11 @@ SAFETRUNC_FUNCTION double safetrunc_exp_minus(double x, double one)
 
 SAFETRUNC_FUNCTION double safetrunc_log_plus(double x, double one)
 {
-    if (x > -one) return one == 0.0 ? log(x) : log1p(x);
-    return x == -one ? -INFINITY : NAN;
+    double y = x + one;
+    if (one == 0.0) return x > 0.0 ? log(x) : (x == 0.0 ? -INFINITY : NAN);
+    if (y == 1.0 || y == INFINITY) return x;
+    if (y > 0.0) return log(y) * (x / (y - 1.0));
+    return y == 0.0 ? -INFINITY : NAN;
 }
 
 SAFETRUNC_FUNCTION double safetrunc_log1mexp(double x)
