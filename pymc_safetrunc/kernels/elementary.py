@@ -16,7 +16,7 @@ LOG_2 = math.log(2.0)
 def exp_minus(x, one):
     """exp(x) - one for a one of 0 or 1, relative to itself; inf where it overflows.
 
-    Its derivative in x is itself plus one.
+    Its derivative in x is itself plus one: relative to itself for x >= 0, where it is used.
     """
     if x > LOG_LARGEST:
         return math.inf
