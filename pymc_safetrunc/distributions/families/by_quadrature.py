@@ -25,11 +25,9 @@ from pytensor.tensor.random.basic import (
 )
 
 from pymc_safetrunc.distributions.families import dispatch, general
-from pymc_safetrunc.distributions.families.safe import distance
+from pymc_safetrunc.distributions.families.safe import distance, log1p_square
 
 LOG_2PI = np.log(2 * np.pi)
-# y^2 + 1 is y^2 beyond this, and y^2 overflows much further out only
-LARGE = np.float64(1e10)
 # the normal CDF is 1 to within 3e-5 there
 BECOMES_ONE = np.float64(4.0)
 
@@ -83,15 +81,6 @@ register(VonMisesRV, (-np.pi, np.pi), "kappa > 0", positive(1))
 @dispatch.is_open.register(WaldRV)
 def _(op):
     return True
-
-
-def log1p_square(y):
-    """log(1 + y^2) without overflow."""
-    size = abs(y)
-    large = size > LARGE
-    return pt.switch(
-        large, 2 * pt.log(pt.switch(large, size, 1)), pt.log1p(pt.switch(large, 0, y) ** 2)
-    )
 
 
 @general.log_density.register(GammaRV)
