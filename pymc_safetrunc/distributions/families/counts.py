@@ -17,7 +17,7 @@ from pytensor.tensor.random.basic import (
 
 from pymc_safetrunc.distributions.families import count_density as density
 from pymc_safetrunc.distributions.families import dispatch, summation
-from pymc_safetrunc.distributions.families.safe import is_shared, log1mexp, surely
+from pymc_safetrunc.distributions.families.safe import is_data, is_shared, log1mexp, surely
 
 
 class Tilt(NamedTuple):
@@ -68,7 +68,7 @@ def _family(
     @dispatch.truncated_logp.register(op_class)
     def truncated_logp(op, value, lower, upper, *params):
         mass = log_interval_mass(op, lower, upper, *params)
-        constant = isinstance(value, Constant) and is_shared(lower, upper, *params)
+        constant = is_data(value) and is_shared(lower, upper, *params)
         reference = tilt.reference(value.data, *params) if tilt and constant else None
         if tilt is None or reference is None:
             return log_density(value, *params) - mass

@@ -7,11 +7,11 @@ the interval where it is largest, so that nothing large is subtracted from anyth
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.continuous import AsymmetricLaplaceRV
-from pytensor.graph.basic import Constant
 from pytensor.tensor.random.basic import ExponentialRV, LaplaceRV, ParetoRV
 
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.safe import (
+    is_data,
     log1mexp,
     log_ratio,
     scaled_distance,
@@ -174,9 +174,7 @@ def _(op, value, alpha, m):
 def _(op, value, lower, upper, alpha, m):
     width = scaled_log_ratio(upper, lower, alpha)
     # lower depends on m: the logs of constant data stay constants by way of the smallest of them
-    least = (
-        pt.constant(value.data.min()) if isinstance(value, Constant) and value.data.size else lower
-    )
+    least = pt.constant(value.data.min()) if is_data(value) else lower
     distance = alpha * (pt.log1p((value - least) / least) + log_ratio(least, lower))
     return pt.log(alpha) - pt.log(value) - distance - log1mexp(width)
 

@@ -6,7 +6,7 @@ from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Constant
 
 from pymc_safetrunc.distributions.families import dispatch
-from pymc_safetrunc.distributions.families.safe import is_shared, surely
+from pymc_safetrunc.distributions.families.safe import is_data, is_shared, surely
 from pymc_safetrunc.math import is_infinite_constant
 
 
@@ -86,7 +86,7 @@ class TruncatedLaw:
         if surely_inside and self._is_table(value):
             least = value.data.min()
             numbers = least + np.arange(value.data.max() - least + 1)
-            return self._logp(pt.constant(numbers))[(value.data - least).astype(int)]
+            return self._logp(pt.constant(numbers)).ravel()[(value.data - least).astype(int)]
         logp = self._logp(known)
         return logp if surely_inside else pt.switch(self.outside(value), -np.inf, logp)
 
@@ -97,10 +97,11 @@ class TruncatedLaw:
 
     def _is_table(self, value):
         """Whether to evaluate each number of constant data once: there are fewer than data."""
-        costly = self.discrete and not dispatch.is_cheap(self.base_op)
-        if not costly or not is_shared(self.lower, self.upper, *self.parameters):
+        if not self.discrete or dispatch.is_cheap(self.base_op) or not is_data(value):
             return False
-        return isinstance(value, Constant) and np.ptp(value.data) < value.data.size / 4
+        numbers = (self.lower, self.upper, *self.parameters)
+        has_own_shape = all(x.ndim <= value.ndim for x in numbers)
+        return is_shared(*numbers) and has_own_shape and np.ptp(value.data) < value.data.size / 4
 
     def log_share(self, share, value, at_lower, at_upper):
         """Log CDF or survival function, by its dispatch, with its values beyond the bounds."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from pymc.pytensorf import constant_fold
+from pytensor.graph.basic import Constant
 from pytensor.tensor.elemwise import Elemwise
 
 from pymc_safetrunc.ops import elementary as ops
@@ -96,3 +97,8 @@ def surely(condition):
 def is_shared(*numbers) -> bool:
     """Whether the numbers are one law's: none varies by observation."""
     return all(all(x.type.broadcastable) for x in numbers)
+
+
+def is_data(value) -> bool:
+    """Whether a value is constant, and there is some of it."""
+    return isinstance(value, Constant) and value.data.size > 0

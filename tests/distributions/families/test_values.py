@@ -62,6 +62,25 @@ def test_constant_data_are_the_same_law(name, without_c):
     assert np.all(np.abs(gradient_of_constants - gradient) < 1e-9 * scale)
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (1, 1, 1)])
+def test_shapes_of_constant_data(shape, without_c):
+    data = COUNTS.astype(int).reshape(-1, 4)
+    law = pst.Truncated.dist(pm.NegativeBinomial.dist(p=0.3, n=np.full(shape, 2.5)), 5, 30)
+    variable = pt.lmatrix()
+    expected = pm.logp(law, variable).eval({variable: data}, mode="FAST_COMPILE")
+    got = pm.logp(law, data).eval(mode="FAST_COMPILE")
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "dist", [pm.NegativeBinomial.dist(p=0.3, n=2), pm.Poisson.dist(2), pm.Pareto.dist(2, 1)]
+)
+def test_no_data(dist, without_c):
+    empty = np.array([], dtype=dist.dtype)
+    assert pm.logp(pst.Truncated.dist(dist, 5, 30), empty).eval(mode="FAST_COMPILE").shape == (0,)
+
+
 FAR = [
     (pm.Gumbel.dist(0.0, 1.0), stats.gumbel_r(), (5, 3000)),
     (pm.Moyal.dist(0.0, 1.0), stats.moyal(), (5, 600)),
