@@ -157,8 +157,8 @@ def as_real(name, value, *, may_be_none=False):
 
 def _not_real(name, value, may_be_none):
     return TypeError(
-        f"{name}={value!r:.200} is not a real number. {name} takes a number, an array of numbers, data "
-        f"or another variable of the model{', or None' if may_be_none else ''}."
+        f"{name}={value!r:.200} is not a real number. {name} takes a number, an array of numbers, "
+        f"data or another variable of the model{', or None' if may_be_none else ''}."
     )
 
 

@@ -124,7 +124,7 @@ def test_a_misspelled_argument_is_named(healthy, settings):
                 sample(**settings, watchdog=watchdog, **{name: 3})
 
 
-@pytest.mark.parametrize("wrong", [{"drawz": 10}, {"nuts_sampler": "stan"}])
+@pytest.mark.parametrize("wrong", [{"unheard_of": 10}, {"nuts_sampler": "stan"}])
 def test_nothing_is_said_twice_before_an_error(wrong, healthy, settings, caplog):
     loud = {**settings, "quiet": False, "nuts_sampler": "nutpie"} | wrong
     with healthy, pytest.raises((TypeError, ValueError)):

@@ -77,7 +77,8 @@ register(
     WaldRV,
     (lambda mu, lam, alpha: alpha, np.inf),
     "mu > 0, lam > 0, alpha >= 0",
-    positive(0), positive(1),
+    positive(0),
+    positive(1),
     lambda mu, lam, alpha: alpha >= 0,
 )
 register(SkewNormalRV, REAL, "sigma > 0", positive(1))

@@ -55,12 +55,9 @@ def test_a_density_of_ones_own(laplace_pair):
 
 def test_illegal_parameters_are_told_before_an_unresolved_density():
     law = Truncated.dist(pm.Gamma.dist(-2.0, 1.0), lower=1.0)
-    with pytest.raises(ParameterValueError, match="^alpha > 0, beta > 0(?!,)"):
-        pm.logp(law, 2.0).eval(mode=PLAIN)
-    lower = pt.dscalar("lower")
-    draw = Truncated.dist(pm.Gamma.dist(2.0, 1.0), lower, 3.0)
-    with pytest.raises(ParameterValueError, match="^alpha > 0, beta > 0, truncation lower < upper"):
-        draw.eval({lower: 5.0}, mode=PLAIN)
+    for output in (pm.logp(law, 2.0), pm.icdf(law, 0.5)):
+        with pytest.raises(ParameterValueError, match="alpha > 0, beta > 0"):
+            output.eval(mode=PLAIN)
 
 
 def test_an_unresolved_density_is_an_error(laplace_pair):
