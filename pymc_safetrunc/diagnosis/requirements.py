@@ -33,9 +33,11 @@ class Requirement:
 
     @property
     def operand(self) -> Operand:
-        """Operand that is not as it should be: the one that is no constant, else the first."""
+        """Operand that is not as it should be: no number of the text's, and rather no constant."""
         operands = self.condition.step.operands
-        return next((x for x in operands if not x.constant), operands[0])
+        limits = re.findall(r"(?<!\w)(?:\d+|inf)(?!\w)", self.text)
+        given = [x for x in operands if x.text not in limits] or operands
+        return next((x for x in given if not x.constant), given[0])
 
 
 def first_unmet(walk: Walk, message: str | None) -> Requirement | None:

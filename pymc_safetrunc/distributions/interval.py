@@ -4,6 +4,8 @@ import numpy as np
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 
+from pymc_safetrunc.math import is_infinite_constant
+
 
 class SafeInterval(Transform):
     """Map [lower, upper] to the real line, whichever bound turns out to be infinite.
@@ -29,6 +31,10 @@ class SafeInterval(Transform):
         """Bounds with 0 for an infinite one, and which are finite."""
         bounds = [pt.as_tensor_variable(bound) for bound in self.bounds_fn(*inputs)]
         finite = [pt.isfinite(bound) for bound in bounds]
+        if not any(is_infinite_constant(bound) for bound in bounds):
+            # bounds upside down are as none: the density is to say -inf, and not to be made NaN
+            ordered = pt.lt(*bounds)
+            finite = [pt.and_(f, ordered) for f in finite]
         return [pt.switch(f, b, 0) for f, b in zip(finite, bounds, strict=True)], finite
 
     def forward(self, value, *inputs):
@@ -70,10 +76,23 @@ def _choose(has_lower, has_upper, between, above_lower, below_upper, unbounded):
 
 
 def interior_point(point, lower, upper, dtype):
-    """Move a point strictly inside the bounds, where a float of the dtype lies between them."""
+    """Move a point strictly inside the bounds, where a float of the dtype lies between them.
+
+    A NaN, which is what illegal parameters make, becomes some point of the interval.
+    """
     eps, tiny = np.finfo(dtype).eps, np.finfo(dtype).smallest_normal
     point, lower, upper = (v.astype(dtype) for v in (point, lower, upper))
     lowest = pt.switch(pt.isfinite(lower), lower + pt.maximum(abs(lower) * eps, tiny), lower)
     highest = pt.switch(pt.isfinite(upper), upper - pt.maximum(abs(upper) * eps, tiny), upper)
-    middle = lower / 2 + upper / 2
-    return pt.switch(lowest < highest, pt.clip(point, lowest, highest), middle)
+    any_point = some_point(lower, upper)
+    point = pt.clip(pt.switch(pt.isnan(point), any_point, point), lowest, highest)
+    return pt.switch(lowest < highest, point, any_point)
+
+
+def some_point(lower, upper):
+    """A finite point well inside the bounds."""
+    has_lower, has_upper = pt.isfinite(lower), pt.isfinite(upper)
+    low, high = pt.switch(has_lower, lower, 0), pt.switch(has_upper, upper, 0)
+    middle = pt.switch(pt.and_(has_lower, has_upper), low / 2 + high / 2, 0)
+    beside = pt.switch(has_lower, low + abs(low) + 1, high - abs(high) - 1)
+    return pt.switch(pt.eq(has_lower, has_upper), middle, beside)

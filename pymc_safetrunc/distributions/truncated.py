@@ -73,6 +73,8 @@ class SafeTruncatedRV(TruncatedRV):
         rng = next(x for x in inner_inputs if isinstance(x.type, RandomType))
         size = inner_inputs[dispatch.size_index(base_op)]
         next_rng, draw = law.sample(rng, size)
+        conditions, message = law.legal
+        draw = check_parameters(draw, *conditions, msg=message, can_be_replaced_by_ninf=False)
         return cls(
             base_rv_op=base_op,
             inputs=inner_inputs,
@@ -112,7 +114,7 @@ class Truncated(pm.Truncated):
         When constant bounds are equal or upside down, leave nothing of the support or have None
         among their entries, or when neither bound is given.
     TypeError
-        For an argument it does not know.
+        For an argument it does not know, or a bound that is not made of real numbers.
     NotImplementedError
         When dist is multivariate, or a distribution whose density is not at hand.
     pymc.logprob.utils.ParameterValueError

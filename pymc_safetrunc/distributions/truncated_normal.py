@@ -60,7 +60,7 @@ class TruncatedNormal(pm.TruncatedNormal):
     ValueError
         When constant bounds are equal or upside down, or have None among their entries.
     TypeError
-        For an argument it does not know.
+        For an argument it does not know, or one that is not made of real numbers.
     pymc.logprob.utils.ParameterValueError
         When the log-density is evaluated outside a model with sigma <= 0, lower >= upper or a
         parameter that is NaN. Inside a model the log-density is then -inf, as in PyMC.
@@ -89,10 +89,10 @@ class TruncatedNormal(pm.TruncatedNormal):
     def dist(cls, mu=0, sigma=None, *, tau=None, lower=None, upper=None, **kwargs):
         """Make an unnamed TruncatedNormal, as in `pymc.Distribution.dist`."""
         refuse_unknown("TruncatedNormal", ARGUMENTS, kwargs)
-        _, sigma = get_tau_sigma(tau=as_float(tau), sigma=as_float(sigma))
+        _, sigma = get_tau_sigma(tau=as_float("tau", tau), sigma=as_float("sigma", sigma))
         lower, upper = as_bounds(lower, upper)
         refuse_empty_interval(lower, upper)
-        mu = as_argument(mu)
+        mu = as_real("mu", mu)
         return super(pm.TruncatedNormal, cls).dist([mu, sigma, lower, upper], **kwargs)
 
     def support_point(rv, size, mu, sigma, lower, upper):  # noqa: D102
@@ -144,11 +144,29 @@ def truncated_normal_default_transform(op, rv):
     return SafeInterval(lambda rng, size, mu, sigma, lower, upper: (lower, upper))
 
 
-def as_float(value):
+def as_real(name, value, *, may_be_none=False):
+    """Tensor of real numbers, or an error that names the argument."""
+    try:
+        tensor = as_argument(value)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise _not_real(name, value, may_be_none) from error
+    if np.dtype(tensor.dtype).kind not in "biuf":
+        raise _not_real(name, value, may_be_none)
+    return tensor
+
+
+def _not_real(name, value, may_be_none):
+    return TypeError(
+        f"{name}={value!r:.200} is not a real number. {name} takes a number, an array of numbers, "
+        f"data or another variable of the model{', or None' if may_be_none else ''}."
+    )
+
+
+def as_float(name, value):
     """Tensor of a number, of floatX where it is an integer; None stays None."""
     if value is None:
         return None
-    tensor = as_argument(value)
+    tensor = as_real(name, value, may_be_none=True)
     if tensor.dtype.startswith("float"):
         return tensor
     # a constant stays one, and is printed as its number
@@ -166,8 +184,8 @@ def as_bounds(lower, upper):
                 f"there is no bound write {infinite}."
             )
     return (
-        as_argument(-np.inf if lower is None else lower),
-        as_argument(np.inf if upper is None else upper),
+        as_real("lower", -np.inf if lower is None else lower, may_be_none=True),
+        as_real("upper", np.inf if upper is None else upper, may_be_none=True),
     )
 
 

@@ -13,8 +13,6 @@ from pymc_safetrunc.report.text import printable, render
 
 __all__ = ["check_html", "check_renderable", "check_text"]
 
-# Where every rule has a section under its id.
-PAGE = "docs/checks.md"
 _KIND = {
     "initial": ("initial point", "initial points"),
     "jittered": ("jittered point", "jittered points"),
@@ -79,9 +77,6 @@ def check_html(check: ModelCheck) -> str:
 def _foot(check: ModelCheck) -> list[str]:
     lines = [looked_at(check)] if looked_at(check) else []
     lines += [f"Note: {note}" for note in check.notes]
-    if check.findings:
-        rules = ", ".join(dict.fromkeys(finding.rule for finding in check.findings))
-        lines.append(f"More in {PAGE}: {rules}.")
     return lines
 
 

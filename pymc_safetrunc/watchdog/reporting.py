@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from pymc.model import Model
@@ -44,6 +44,7 @@ _ADVICE = {
     ),
     Cause.EXCEPTION: "To do: mend what raised; the original error is the cause of this one.",
 }
+_OF_PARAMETERS = {"invalid-parameter", "inverted-bounds"}
 _ADVICE_NONFINITE = (
     "To do: remove the operation that is not finite (see the diagnosis). Infinity handed over as "
     "data or as a parameter is the usual reason: write None for a bound that is not there."
@@ -110,6 +111,8 @@ def build_report(
     if stop.cause in NONFINITE and stop.point and model is not None:
         diagnosis, failure = _diagnose(stop.point, model)
         detail = " ".join(filter(None, (detail, failure)))
+        if diagnosis is not None and stop.phase == "initial point":
+            diagnosis = _of_no_start(diagnosis)
     explained = diagnosis is not None and bool(diagnosis.findings)
     advice = _ADVICE_NONFINITE if stop.cause in NONFINITE else _ADVICE[stop.cause]
     return WatchdogReport(
@@ -128,6 +131,18 @@ def build_report(
         # the remedy of a finding is better advice than ours
         advice=(advice,) * (not explained) + (_BARE_WATCH,) * (not keeps_draws),
     )
+
+
+def _of_no_start(diagnosis: Diagnosis) -> Diagnosis:
+    """Make errors of what leaves no start a density; gradients do not say the same once more."""
+
+    def said(finding):
+        return finding.factor, finding.rule, finding.source, finding.index
+
+    errors = [replace(f, severity="error") for f in diagnosis.findings if f.quantity == "logp"]
+    told = {said(f) for f in errors if f.rule in _OF_PARAMETERS}
+    others = (f for f in diagnosis.findings if f.quantity != "logp" and said(f) not in told)
+    return replace(diagnosis, findings=(*errors, *others))
 
 
 def _diagnose(point: Mapping[str, np.ndarray], model: Model) -> tuple[Diagnosis | None, str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any, Literal
 
 import pymc as pm
 from pymc.exceptions import SamplingError
 from pymc.model import Model, modelcontext
+from pymc.step_methods import STEP_METHODS
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog import nutpie, pymc_samplers
@@ -17,6 +20,9 @@ from pymc_safetrunc.watchdog.policy import WatchdogPolicy
 from pymc_safetrunc.watchdog.request import Request, check_installed, pick_sampler
 
 __all__ = ["sample"]
+
+# Likeness of a misspelled name: "scaling", which NUTS takes, is like "chains" by 0.62.
+CLOSE = 0.8
 
 
 def sample(
@@ -122,7 +128,7 @@ idata_kwargs
     ImportError
         If the sampler asked for is not installed.
     TypeError
-        If ``watchdog`` is neither a bool nor a policy.
+        If ``watchdog`` is neither a bool nor a policy, or an argument is misspelled.
     ValueError
         If ``stall_seconds`` cannot be honoured, or ``pm.sample`` refuses an argument.
 
@@ -163,6 +169,7 @@ idata_kwargs
     arguments = {
         name: value for name, value in locals().items() if name not in ("watchdog", "kwargs")
     }
+    _refuse_misspelled(kwargs, arguments)
     if watchdog is False:
         return pm.sample(**arguments, **kwargs)
     policy = WatchdogPolicy() if watchdog is True else watchdog
@@ -203,6 +210,21 @@ def _sample(arguments: dict[str, Any], kwargs: dict[str, Any], policy: WatchdogP
     from pymc_safetrunc.watchdog import jax
 
     return jax.run(request, {**plain, **kwargs})
+
+
+def _refuse_misspelled(kwargs: dict[str, Any], arguments: Iterable[str]) -> None:
+    """Raise for what is not for a step method and nearly the name of an argument."""
+    known = {"target_accept"}
+    for method in STEP_METHODS:
+        # NUTS takes its arguments without its name, too
+        known |= {method.name, *signature(method.__init__).parameters}
+    for name in kwargs:
+        near = get_close_matches(name, [*arguments, "watchdog", "target_accept"], 1, CLOSE)
+        if near and name not in known:
+            raise TypeError(
+                f"sample got an unexpected argument {name!r}. Did you mean {near[0]!r}? Arguments "
+                "for a step method are given by its name, as in nuts={...}."
+            )
 
 
 def _is_refused(request: Request, sampler: str) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from pymc.distributions import continuous, discrete, mixture
 
@@ -63,6 +64,8 @@ ARGUMENTS = {
     "ZeroInflatedNegativeBinomial": {"psi": 0.5, "mu": 3, "alpha": 2},
     "ZeroInflatedPoisson": {"psi": 0.5, "mu": 3},
 }
+# Refused, or with one text for the conditions of all its parts.
+NOT_COUNTED = {"refused", "parts"}
 # Lower and upper bound that leave a part of each support.
 BOUNDS = {True: (1, 2), False: (0.2, 0.7)}
 
@@ -95,6 +98,17 @@ def test_every_distribution_is_listed():
 @pytest.mark.parametrize("name", NAMES)
 def test_route(name):
     assert listed()[name] == route(name)
+
+
+@pytest.mark.parametrize("name", [n for n, way in listed().items() if way not in NOT_COUNTED])
+def test_every_condition_has_its_words(name):
+    """What tells a user which parameter is wrong counts them: two for "0 < p < 1"."""
+    op = getattr(pm, name).dist(**ARGUMENTS.get(name, {})).owner.op
+    params = [pt.vector() for _ in dispatch.parameter_indices(op)]
+    conditions, words = dispatch.legal(op, *params)
+    assert len(conditions) == sum(
+        max(1, len(re.findall("[<>]", part))) for part in words.split(", ") if part
+    )
 
 
 def test_a_refusal_says_what_to_write():

@@ -247,6 +247,8 @@ def test_illegal_at_run_time():
     for lower_, scale_ in [(4.0, 1.0), (5.0, 1.0), (np.nan, 1.0), (1.0, -1.0)]:
         with pytest.raises(ParameterValueError, match="scale > 0, truncation lower < upper"):
             logp(4.0, lower_, scale_)
+    with pytest.raises(ParameterValueError, match="scale > 0, truncation lower < upper"):
+        law.eval({lower: 5.0, scale: 1.0}, mode=PLAIN)
     with pm.Model() as model:
         bound = pm.Data("bound", 1.0)
         Truncated("x", pm.Exponential.dist(1.0), bound, 4.0, default_transform=None)

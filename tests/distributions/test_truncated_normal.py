@@ -15,6 +15,8 @@ import pymc_safetrunc as pst
 from tests.backends import GRAPH_MODES
 
 INF = np.inf
+# one pass of rewriting, interpreted: for what is evaluated once
+ONCE = "FAST_COMPILE"
 
 # Draws are PyMC's, which has no Numba form of them; the log-density must not raise this.
 drawing = pytest.mark.filterwarnings("ignore:Numba will use object mode to run truncated_normal_rv")
@@ -313,3 +315,32 @@ def test_none_among_bounds_is_named(bound):
         pst.TruncatedNormal.dist(0, 1, lower=bound, upper=3)
     with pytest.raises(ValueError, match=r"upper has None.*write np\.inf"):
         pst.Truncated.dist(pm.Exponential.dist(1.0), upper=bound)
+
+
+@pytest.mark.parametrize("wrong", ["0", ["0"], 1 + 2j, object()])
+def test_what_is_no_number_is_named(wrong):
+    base = pm.Exponential.dist(1.0)
+    for name in ("mu", "sigma", "tau", "lower", "upper"):
+        with pytest.raises(TypeError, match=rf"{name}=.* is not a real number. {name} takes a"):
+            pst.TruncatedNormal.dist(**{name: wrong})
+    for name in ("lower", "upper"):
+        with pytest.raises(TypeError, match=f"{name}=.* is not a real number.*or None"):
+            pst.Truncated.dist(base, **{name: wrong})
+    with pytest.raises(TypeError, match="mu=None is not a real number"):
+        pst.TruncatedNormal.dist(mu=None)
+
+
+@pytest.mark.parametrize("wrong", ["sigma", "bounds", "one bound"])
+def test_illegal_parameters_of_a_free_variable_are_minus_infinity(wrong):
+    """At the initial point, too, which is finite."""
+    with pm.Model() as model:
+        sigma = -1.0 if wrong == "sigma" else 1.0
+        lower = pm.Data("lower", {"sigma": 0.0, "bounds": 2.0, "one bound": np.nan}[wrong])
+        upper = pm.Data("upper", INF if wrong == "one bound" else 1.0)
+        pst.TruncatedNormal("x", 0, sigma, lower=lower, upper=upper)
+        pst.Truncated("z", pm.Exponential.dist(sigma), lower=lower, upper=upper)
+    start = model.initial_point(random_seed=1)
+    assert np.isfinite(list(start.values())).all()
+    # with the rewrite that makes -inf of a failed check
+    logps = model.compile_logp(sum=False, mode=ONCE)(start)
+    np.testing.assert_array_equal(logps, -INF)

@@ -1,12 +1,17 @@
 """Starting points: bounded tries, an untouched random stream, and a diagnosis at the end."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pymc as pm
 import pytest
 
+from pymc_safetrunc.distributions.truncated import Truncated
+from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
+from pymc_safetrunc.watchdog.counter import Cause
+from pymc_safetrunc.watchdog.reporting import Stop, build_report
 
 
 @pytest.mark.parametrize("cores", [1, 2])
@@ -32,6 +37,22 @@ def test_a_log_density_that_is_never_finite_is_given_up(settings):
             sample(nuts_sampler="pymc", watchdog=WatchdogPolicy(max_init_attempts=15), **settings)
     assert caught.value.report.cause == "logp-at-state"
     assert "15 starting points tried" in str(caught.value)
+
+
+def test_parameters_without_a_start_are_an_error_each():
+    with pm.Model() as model:
+        a, b = pm.Normal("a", -2, 0.1), pm.Normal("b", -3, 0.1)
+        Truncated("x", pm.Weibull.dist(a, 1), lower=pm.Data("low", 1.0), observed=[2.0, 3.0])
+        TruncatedNormal("v", a, b, lower=0, observed=1.0)
+    point = model.initial_point()
+    stop = Stop(Cause.LOGP_AT_STATE, phase="initial point", point=point)
+    of_x, of_v = build_report(stop, chain=None, model=model).diagnosis.findings
+    assert (of_x.factor, of_x.severity, of_v.factor, of_v.severity) == ("x", "error", "v", "error")
+    assert "requires that alpha > 0, which does not hold: alpha = a is -2." in of_x.message
+    assert "sigma < inf, which does not hold: sigma = b is -3." in of_v.message
+    # on the way, a chain draws another point
+    on_the_way = build_report(replace(stop, phase="tuning"), chain=0, model=model)
+    assert "warning" in {f.severity for f in on_the_way.diagnosis.findings}
 
 
 def test_initialising_is_announced_once(settings, caplog):

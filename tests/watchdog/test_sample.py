@@ -117,7 +117,14 @@ def test_an_old_nutpie_is_refused_in_pymcs_words(healthy, settings, monkeypatch)
         sample(nuts_sampler="nutpie", **settings)
 
 
-@pytest.mark.parametrize("wrong", [{"drawz": 10}, {"nuts_sampler": "stan"}])
+def test_a_misspelled_argument_is_named(healthy, settings):
+    for name, meant in (("drws", "draws"), ("target_acept", "target_accept")):
+        for watchdog in (True, False):
+            with healthy, pytest.raises(TypeError, match=f"'{name}'.*Did you mean '{meant}'"):
+                sample(**settings, watchdog=watchdog, **{name: 3})
+
+
+@pytest.mark.parametrize("wrong", [{"unheard_of": 10}, {"nuts_sampler": "stan"}])
 def test_nothing_is_said_twice_before_an_error(wrong, healthy, settings, caplog):
     loud = {**settings, "quiet": False, "nuts_sampler": "nutpie"} | wrong
     with healthy, pytest.raises((TypeError, ValueError)):

@@ -59,7 +59,12 @@ def is_fixed(case: Case, condition: Condition) -> bool:
     if case.quantity == "gradient" or case.origin.end not in ("check", "literal"):
         return True
     for step in case.origin.path:
-        if isinstance(step.op, Switch) and case.context.varies(step.tensors(step.node.inputs[:1])):
+        if (
+            isinstance(step.op, Switch)
+            and case.context.varies(step.tensors(step.node.inputs[:1]))
+            # as at the bounds of a support: there the other branch is no way out
+            and not any(x.constant and x.value == -np.inf for x in step.operands)
+        ):
             return False
         # of several components one may be possible elsewhere
         if isinstance(step.op, Log) or (

@@ -62,9 +62,10 @@ def invalid_parameter(case: Case) -> Match | None:
     if not check and not leaves <= _behind(case):
         return None
     fixed = is_fixed(case, condition)
-    operand, name = requirement.operand, requirement.parameter or "the parameter"
+    operand, name = requirement.operand, requirement.parameter
     value = f"{float(operand.value):.6g}"
-    written = "" if not leaves or operand.text == name else f" = {operand.text}"
+    written = dict.fromkeys(filter(None, (name, operand.text if leaves else None)))
+    shown = " = ".join(written) or "a parameter"
     at = entry(parameter_entry(case, condition))
     effect = f"{case.subject} is {case.value:g}"
     if case.quantity == "logp" and case.value == -np.inf:
@@ -73,13 +74,13 @@ def invalid_parameter(case: Case) -> Match | None:
     source = data_in_condition(case, condition)
     return Match(
         "invalid-parameter",
-        f"{case.name} requires that {requirement.text}, which does not hold: {name}{written} is "
+        f"{case.name} requires that {requirement.text}, which does not hold: {shown} is "
         f"{value}{at}. {effect[0].upper()}{effect[1:]}.{never}",
         None if fixed else _positive(requirement),
         severity="warning" if case.value == -np.inf and not fixed else "error",
         source=source or (requirement.parameter if fixed else None),
         index=parameter_entry(case, condition),
-        expression=f"{requirement.text} = False, where {name} = {value}"
+        expression=f"{requirement.text} = False, where {shown} = {value}"
         if not leaves
         else condition.step.expression,
     )

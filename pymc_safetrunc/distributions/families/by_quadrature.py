@@ -35,7 +35,8 @@ BECOMES_ONE = np.float64(4.0)
 def register(op_class, edges, words, *conditions):
     """Make a family with these edges and legal parameters take the general form.
 
-    Conditions are functions of the parameters, edges numbers or functions of them.
+    Conditions are functions of the parameters, one for each part of the words; edges are numbers
+    or functions of the parameters.
     """
 
     @dispatch.support.register(op_class)
@@ -50,26 +51,34 @@ def register(op_class, edges, words, *conditions):
     dispatch.truncated_logp.register(op_class)(general.general_truncated_logp)
 
 
-def positive(*places):
-    """Condition: the parameters in these places are positive."""
-    return lambda *params: pt.all([pt.all(params[i] > 0) for i in places])
+def positive(place):
+    """Condition: the parameter in this place is positive."""
+    return lambda *params: params[place] > 0
 
 
 REAL = (-np.inf, np.inf)
 POSITIVE = (0.0, np.inf)
 
-register(GammaRV, POSITIVE, "alpha > 0, beta > 0", positive(0, 1))
-register(InvGammaRV, POSITIVE, "alpha > 0, beta > 0", positive(0, 1))
-register(BetaRV, (0.0, 1.0), "alpha > 0, beta > 0", positive(0, 1))
-register(StudentTRV, REAL, "nu > 0, sigma > 0", positive(0, 2))
-register(HalfStudentTRV, POSITIVE, "nu > 0, sigma > 0", positive(0, 1))
-register(SkewStudentTRV, REAL, "a > 0, b > 0, sigma > 0", positive(0, 1, 3))
-register(ExGaussianRV, REAL, "sigma > 0, nu > 0", positive(1, 2))
+register(
+    GammaRV,
+    POSITIVE,
+    "alpha > 0, beta > 0",
+    positive(0),
+    # of the parameter that the words and the user name
+    lambda alpha, scale: 1 / scale > 0,
+)
+register(InvGammaRV, POSITIVE, "alpha > 0, beta > 0", positive(0), positive(1))
+register(BetaRV, (0.0, 1.0), "alpha > 0, beta > 0", positive(0), positive(1))
+register(StudentTRV, REAL, "nu > 0, sigma > 0", positive(0), positive(2))
+register(HalfStudentTRV, POSITIVE, "nu > 0, sigma > 0", positive(0), positive(1))
+register(SkewStudentTRV, REAL, "a > 0, b > 0, sigma > 0", positive(0), positive(1), positive(3))
+register(ExGaussianRV, REAL, "sigma > 0, nu > 0", positive(1), positive(2))
 register(
     WaldRV,
     (lambda mu, lam, alpha: alpha, np.inf),
     "mu > 0, lam > 0, alpha >= 0",
-    positive(0, 1),
+    positive(0),
+    positive(1),
     lambda mu, lam, alpha: alpha >= 0,
 )
 register(SkewNormalRV, REAL, "sigma > 0", positive(1))

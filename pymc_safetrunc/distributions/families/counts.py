@@ -120,7 +120,7 @@ def _(op, n, p):
 
 @dispatch.legal.register(HyperGeometricRV)
 def _(op, good, bad, n):
-    return (good >= 0, bad >= 0, n >= 0, n <= good + bad), "0 <= n <= N, 0 <= k <= N"
+    return (n >= 0, n <= good + bad, good >= 0, bad >= 0), "0 <= n <= N, 0 <= k <= N"
 
 
 @dispatch.legal.register(BetaBinomialRV)

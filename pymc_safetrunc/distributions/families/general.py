@@ -72,6 +72,7 @@ def general_log_interval_mass(op, lower, upper, *params):
         lower,
         upper,
         centre(op, *params),
+        legal=_legal(op, lower, upper, params),
         name=dispatch.family_name(op),
         parameters=given(op, *params),
     )
@@ -94,9 +95,16 @@ def general_truncated_quantile(op, q, lower, upper, *params):
         lower,
         upper,
         centre(op, *params),
+        legal=_legal(op, lower, upper, params),
         name=dispatch.family_name(op),
         parameters=given(op, *params),
     )
+
+
+def _legal(op, lower, upper, params):
+    """Whether there is a law to be resolved; where there is none, another check says why."""
+    conditions, _ = dispatch.legal(op, *params)
+    return pt.all([pt.all(condition) for condition in (*conditions, lower < upper)])
 
 
 def _for_rule(op, upper, params):

@@ -7,6 +7,7 @@ from pytensor.graph.basic import Constant
 
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.safe import is_data, is_shared, surely
+from pymc_safetrunc.distributions.interval import some_point
 from pymc_safetrunc.math import is_infinite_constant
 
 
@@ -37,12 +38,12 @@ class TruncatedLaw:
     def legal(self):
         """Conditions under which there is a law, and the words for them."""
         conditions, words = dispatch.legal(self.base_op, *self.parameters)
-        relation = "lower <= upper" if self.has_atoms else "lower < upper"
-        message = ", ".join(
-            [*([words] if words else []), f"truncation {relation} within the support"]
-        )
         # what is known to hold costs nothing
-        return (*conditions, *([] if surely(self.ordered) else [self.ordered])), message
+        if surely(self.ordered):
+            return conditions, words
+        relation = "lower <= upper" if self.has_atoms else "lower < upper"
+        ordered = f"truncation {relation} within the support"
+        return (*conditions, self.ordered), f"{words}, {ordered}" if words else ordered
 
     @property
     def ordered(self):
@@ -70,12 +71,7 @@ class TruncatedLaw:
     @property
     def some_point(self):
         """A point between the bounds, without derivatives."""
-        low, high = self.lower, self.upper
-        has_low, has_high = pt.isfinite(low), pt.isfinite(high)
-        low, high = pt.switch(has_low, low, 0), pt.switch(has_high, high, 0)
-        middle = pt.switch(pt.and_(has_low, has_high), low / 2 + high / 2, 0)
-        beside = pt.switch(has_low, low + abs(low) + 1, high - abs(high) - 1)
-        point = pt.switch(pt.eq(has_low, has_high), middle, beside)
+        point = some_point(self.lower, self.upper)
         return disconnected_grad(pt.floor(point) if self.discrete else point)
 
     def logp(self, value):

@@ -162,7 +162,14 @@ def _trailing(x):
 
 
 def log_interval_mass(
-    log_density: LogDensity, lower, upper, centre, *, name="The distribution", parameters=None
+    log_density: LogDensity,
+    lower,
+    upper,
+    centre,
+    *,
+    legal=np.True_,
+    name="The distribution",
+    parameters=None,
 ):
     r"""Log of the integral of a density over [lower, upper], with its derivatives.
 
@@ -178,6 +185,8 @@ def log_interval_mass(
         Bounds inside the support, either may be infinite.
     centre : tensor_like
         Some point of the body of the distribution: mode, median or mean.
+    legal : numpy.bool or TensorVariable
+        Whether there is a law at all: without one no error is raised here.
     name : str
         Of the family, for the error.
     parameters : dict of str to tensor_like, optional
@@ -199,13 +208,14 @@ def log_interval_mass(
     """
     lower, upper, centre = (pt.as_tensor_variable(x) for x in (lower, upper, centre))
     rule = interval_rule(log_density, lower, upper, centre)
+    illegal = pt.invert(legal)
     low, high = pt.broadcast_arrays(lower, upper)
     infinite = pt.stack([pt.isinf(low), pt.isinf(high)], axis=-1)
     at_ends = ends_of(log_density, rule, low, high)
     log_mass = -check_resolved(
         # negated, so that what stands in for a failure inside a model, -inf, makes no density
         -at_ends.log_mass,
-        rule.is_resolved & at_ends.is_resolved,
+        (rule.is_resolved & at_ends.is_resolved) | illegal,
         unresolved(name),
         {**(parameters or {}), "lower": lower, "upper": upper},
     )
@@ -288,6 +298,7 @@ def quantile(
     upper,
     centre,
     *,
+    legal=np.True_,
     name="The distribution",
     parameters=None,
 ):
@@ -304,6 +315,7 @@ def quantile(
     """
     q, lower, upper, centre = (pt.as_tensor_variable(x) for x in (q, lower, upper, centre))
     rule = interval_rule(log_density, lower, upper, centre)
+    illegal = pt.invert(legal)
     low, high = pt.broadcast_arrays(lower, upper)
     ends = ends_of(log_density, rule, low, high)
     q = check_parameters(
@@ -317,7 +329,7 @@ def quantile(
     above = ends.tails[..., 1]
     below = check_resolved(
         ends.tails[..., 0],
-        rule.is_resolved & ends.is_resolved,
+        (rule.is_resolved & ends.is_resolved) | illegal,
         unresolved(name),
         {**(parameters or {}), "lower": lower, "upper": upper},
         can_be_replaced_by_ninf=False,

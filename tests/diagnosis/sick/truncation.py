@@ -164,7 +164,7 @@ def bounds_upside_down_of_a_free_variable():
     pm.TruncatedNormal("z", 0, pm.HalfNormal("s"), lower=lo, upper=up)
 
 
-@sick("z", "Log", source="lo", rule="inverted-bounds")
+@sick("z", "CheckParameterValue", source="lo", rule="inverted-bounds")
 def safe_bounds_upside_down_of_a_free_variable():
     lo, up = pm.Data("lo", 3.0), pm.Data("up", 2.0)
     pst.TruncatedNormal("z", 0, pm.HalfNormal("s"), lower=lo, upper=up)
@@ -183,6 +183,6 @@ def bounds_upside_down_of_a_uniform():
     pm.Uniform("z", lo, up, shape=2)  # the initial point is a NaN
 
 
-@sick("x", "Softplus", source="sigma", rule="invalid-parameter")
+@sick("x", "CheckParameterValue", source="sigma", rule="invalid-parameter")
 def safe_scale_that_is_a_negative_number():
-    pst.TruncatedNormal("x", 0, -1.0, lower=0, upper=3)  # and so is the initial point a NaN
+    pst.TruncatedNormal("x", 0, -1.0, lower=0, upper=3)

@@ -53,6 +53,13 @@ def test_a_density_of_ones_own(laplace_pair):
     np.testing.assert_allclose([-at_lower, at_upper], density, rtol=1e-9)
 
 
+def test_illegal_parameters_are_told_before_an_unresolved_density():
+    law = Truncated.dist(pm.Gamma.dist(-2.0, 1.0), lower=1.0)
+    for output in (pm.logp(law, 2.0), pm.icdf(law, 0.5)):
+        with pytest.raises(ParameterValueError, match="alpha > 0, beta > 0"):
+            output.eval(mode=PLAIN)
+
+
 def test_an_unresolved_density_is_an_error(laplace_pair):
     """Compiled, with the first entry that is not resolved: of the first pair both peaks are one."""
     message = (
