@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pymc_safetrunc.kernels import (
+    counts,
     elementary,
     log_interval,
     narrow,
@@ -36,6 +37,7 @@ CONSTANTS = (
             "LARGEST_SCALE",
         ),
     ),
+    (counts, ("SERIES_FROM", "NEAR")),
     (elementary, ("LOG_LARGEST", "SQUARE_IS_ALL", "LOG_2")),
     (log_interval, ("HALF_LOG_2PI", "CENTRAL_WIDTH")),
     (truncated_normal_quantile, ("MAX_STEPS", "SPLITTER", "SMALLEST_SQUARED", "LARGEST_SQUARED")),

@@ -1,7 +1,7 @@
 """Elementary functions as Ops, where an expression would evaluate more for each value."""
 
 from pytensor.gradient import DisconnectedType
-from pytensor.scalar.basic import expm1
+from pytensor.scalar.basic import exp, expm1
 
 from pymc_safetrunc.kernels import elementary as kernels
 from pymc_safetrunc.ops.kernel_op import KernelOp
@@ -49,8 +49,9 @@ class Log1mExp(KernelOp):
     c_function = "safetrunc_log1mexp"
 
     def pullback(self, inputs, outputs, cotangents):
-        """1/(exp(x) - 1)."""
-        return [cotangents[0] / expm1(inputs[0])]
+        """1/(exp(x) - 1), so that no derivative of it overflows."""
+        (x,) = inputs
+        return [cotangents[0] * exp(-x) / -expm1(-x)]
 
 
 class Log1pSquare(KernelOp):

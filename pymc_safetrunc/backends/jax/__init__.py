@@ -6,6 +6,7 @@ An Op is added by a line in `ARRAY_KERNELS`. Its derivatives come from its own p
 from collections.abc import Callable
 
 from pymc_safetrunc.backends.jax import (
+    counts,
     elementary,
     log_interval,
     quadrature,
@@ -14,6 +15,7 @@ from pymc_safetrunc.backends.jax import (
     truncated_normal_quantile,
 )
 from pymc_safetrunc.backends.jax.funcify import register
+from pymc_safetrunc.ops import counts as count_ops
 from pymc_safetrunc.ops import elementary as elementary_ops
 from pymc_safetrunc.ops import quadrature as quadrature_ops
 from pymc_safetrunc.ops import truncated_normal as truncated_normal_ops
@@ -26,6 +28,8 @@ ARRAY_KERNELS: dict[type[KernelOp], Callable] = {
     truncated_normal_ops.Curvature: truncated_normal.curvature,
     truncated_normal_ops.LogInterval: log_interval.log_interval,
     truncated_normal_ops.Quantile: truncated_normal_quantile.quantile,
+    count_ops.StirlingError: counts.stirling_error,
+    count_ops.Deviance: counts.deviance,
     elementary_ops.ExpMinus: elementary.exp_minus,
     elementary_ops.LogPlus: elementary.log_plus,
     elementary_ops.Log1mExp: elementary.log1mexp,

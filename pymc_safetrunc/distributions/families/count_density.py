@@ -5,43 +5,18 @@ and accurate computation of binomial probabilities", writes them by what Stirlin
 over and by deviances, both small where the density is large.
 """
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.tensor.elemwise import Elemwise
 
-# Stirling's series: relative to its first term, below 1e-17 from 16 on.
-_SERIES_FROM = 16.0
-_SERIES = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
+from pymc_safetrunc.ops import counts as ops
+
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
-# where |x - m| < 0.1 (x + m), the deviance is a series in v = (x - m)/(x + m)
-_NEAR = 0.1
-_DEVIANCE_TERMS = 9
 
-
-def stirling_error(x):
-    """Log of Gamma(x) over Stirling's formula for it, x > 0."""
-    large = x >= _SERIES_FROM
-    by_series, by_gamma = pt.switch(large, x, _SERIES_FROM), pt.switch(large, 1.0, x)
-    inverse = 1 / by_series
-    square = inverse**2
-    series = _SERIES[-1]
-    for coefficient in reversed(_SERIES[:-1]):
-        series = coefficient + square * series
-    # Gamma(x + 1)/x, as the log of Gamma has a pole at 0
-    exact = pt.gammaln(by_gamma + 1) - (by_gamma + 0.5) * pt.log(by_gamma) + by_gamma
-    return pt.switch(large, inverse * series, exact - _HALF_LOG_2PI)
-
-
-def deviance(x, mean):
-    """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
-    v = (x - mean) / (x + mean)
-    near = abs(v) < _NEAR
-    square = pt.switch(near, v, 0) ** 2
-    series = 1 / (2 * _DEVIANCE_TERMS + 1)
-    for j in range(_DEVIANCE_TERMS - 1, 0, -1):
-        series = 1 / (2 * j + 1) + square * series
-    by_series = (x - mean) * v + 2 * x * v * square * series
-    ratio = pt.switch(near, 1.0, x / mean)
-    return pt.switch(near, by_series, x * pt.log(ratio) + mean - x)
+stirling_error: Any = Elemwise(ops.stirling_error)
+deviance: Any = Elemwise(ops.deviance)
 
 
 def log_poisson(k, mu):

@@ -59,7 +59,7 @@ def support(op, *params):
 
 @singledispatch
 def is_open(op) -> bool:
-    """Whether the density is 0 at the edges of the support, where its formula is NaN."""
+    """Whether the density is 0 at a finite edge of the support, and its formula NaN there."""
     return False
 
 

@@ -12,6 +12,7 @@ from pytensor.tensor.random.basic import ExponentialRV, LaplaceRV, ParetoRV
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.safe import (
     is_data,
+    is_shared,
     log1mexp,
     log_ratio,
     scaled_distance,
@@ -174,7 +175,8 @@ def _(op, value, alpha, m):
 def _(op, value, lower, upper, alpha, m):
     width = scaled_log_ratio(upper, lower, alpha)
     # lower depends on m: the logs of constant data stay constants by way of the smallest of them
-    least = pt.constant(value.data.min()) if is_data(value) else lower
+    of_one_law = is_data(value) and is_shared(lower, upper, alpha, m)
+    least = pt.constant(value.data.min()) if of_one_law else lower
     distance = alpha * (pt.log1p((value - least) / least) + log_ratio(least, lower))
     return pt.log(alpha) - pt.log(value) - distance - log1mexp(width)
 

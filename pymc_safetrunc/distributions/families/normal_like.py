@@ -80,7 +80,9 @@ class _Coordinate:
 
     def sample(self, rng, size):
         """By rejection: a tenth of the time that a quantile takes."""
-        next_rng, t = safe_truncated_normal(*self.law, size=size, rng=rng, return_next_rng=True)
+        next_rng, t = safe_truncated_normal(
+            *self.law, size=size, rng=rng, dtype="float64", return_next_rng=True
+        )
         return next_rng, self.x(t)
 
 

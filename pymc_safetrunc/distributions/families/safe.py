@@ -50,8 +50,8 @@ def standardized(x, origin, scale):
 
 
 def log_ratio(x, origin):
-    """log(x/origin) for x >= origin > 0: from their difference where they are near."""
-    near = x < 2 * origin
+    """log(x/origin) for x and origin > 0: from their difference where they are near."""
+    near = pt.and_(x < 2 * origin, origin < 2 * x)
     step = pt.switch(near, x, origin) - origin
     # not by the quotient, whose derivative underflows between numbers that are far apart
     return pt.switch(near, pt.log1p(step / origin), pt.log(x) - pt.log(origin))

@@ -380,6 +380,32 @@ SAFETRUNC_FUNCTION double safetrunc_log_interval(double a, double b)
     return law[1] - SAFETRUNC_HALF_LOG_2PI - 0.5 * law[0] * law[0];
 }
 
+SAFETRUNC_FUNCTION double safetrunc_stirling_error(double x)
+{
+    if (x >= SAFETRUNC_SERIES_FROM) {
+        double w = 1.0 / x, s = w * w;
+        double tail = 1.0 / 1188.0 + s * (-691.0 / 360360.0 + s / 156.0);
+        return w * (1.0 / 12.0 + s * (-1.0 / 360.0
+            + s * (1.0 / 1260.0 + s * (-1.0 / 1680.0 + s * tail))));
+    }
+    if (x > 0.0) return lgamma(x + 1.0) - (x + 0.5) * log(x) + x - SAFETRUNC_HALF_LOG_2PI;
+    return x == 0.0 ? INFINITY : NAN;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_deviance(double x, double mean)
+{
+    double v = (x - mean) / (x + mean);
+    if (fabs(v) < SAFETRUNC_NEAR) {
+        double s = v * v;
+        double tail = 1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0 + s * (1.0 / 17.0 + s / 19.0)));
+        double series = 1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * tail)));
+        return (x - mean) * v + 2.0 * x * v * s * series;
+    }
+    double ratio = x / mean;
+    if (ratio > 0.0) return x * log(ratio) + mean - x;
+    return ratio == 0.0 ? mean : NAN;
+}
+
 SAFETRUNC_FUNCTION double safetrunc_exp_minus(double x, double one)
 {
     if (x > SAFETRUNC_LOG_LARGEST) return INFINITY;

@@ -73,6 +73,24 @@ def test_shapes_of_constant_data(shape, without_c):
     np.testing.assert_allclose(got, expected, rtol=1e-13)
 
 
+def test_pareto_of_several_edges_and_below_one(without_c):
+    """Edges far apart, and a datum below its edge, leave the others as they are."""
+    m, data = pt.dvector(), np.array([1e-12, 2e6, 3.0])
+    logp = pm.logp(pst.Truncated.dist(pm.Pareto.dist(2.0, m), upper=1e8), data)
+    got = logp.eval({m: [1e-13, 1e6, 1.0]}, mode="FAST_COMPILE")
+    shares = [stats.pareto(2.0, scale=e).cdf(1e8) for e in (1e-13, 1e6, 1.0)]
+    expected = stats.pareto.logpdf(data, 2.0, scale=[1e-13, 1e6, 1.0]) - np.log(shares)
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    one, data = pt.dscalar(), np.array([1e-20, 2.0, 3.0])
+    logp = pm.logp(pst.Truncated.dist(pm.Pareto.dist(2.0, one), upper=10.0), data)
+    gradient = pt.grad(logp[1:].sum(), one)
+    got, slope = pytensor.function([one], [logp, gradient], mode="FAST_COMPILE")(1.0)
+    expected = stats.pareto.logpdf(data, 2.0) - np.log(0.99)
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    # d/dm of 2 log m - log(1 - (m/10)^2), twice
+    np.testing.assert_allclose(slope, 2 * (2 + 2 * 0.01 / 0.99), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     "dist", [pm.NegativeBinomial.dist(p=0.3, n=2), pm.Poisson.dist(2), pm.Pareto.dist(2, 1)]
 )

@@ -1,0 +1,28 @@
+"""The kernels of `pymc_safetrunc.kernels.counts` over arrays."""
+
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+
+from pymc_safetrunc.kernels.counts import HALF_LOG_2PI, NEAR, SERIES_FROM
+
+
+def stirling_error(x):
+    """Log of Gamma(x) over Stirling's formula for it, x > 0."""
+    large = x >= SERIES_FROM
+    w = 1 / jnp.where(large, x, SERIES_FROM)
+    s = w * w
+    tail = 1 / 1188 + s * (-691 / 360360 + s / 156)
+    series = w * (1 / 12 + s * (-1 / 360 + s * (1 / 1260 + s * (-1 / 1680 + s * tail))))
+    x = jnp.where(large, 1, x)
+    exact = gammaln(x + 1) - (x + 0.5) * jnp.log(x) + x - HALF_LOG_2PI
+    return jnp.where(large, series, exact)
+
+
+def deviance(x, mean):
+    """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
+    v = (x - mean) / (x + mean)
+    s = v * v
+    tail = 1 / 11 + s * (1 / 13 + s * (1 / 15 + s * (1 / 17 + s / 19)))
+    series = 1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9 + s * tail)))
+    near = (x - mean) * v + 2 * x * v * s * series
+    return jnp.where(jnp.abs(v) < NEAR, near, x * jnp.log(x / mean) + mean - x)

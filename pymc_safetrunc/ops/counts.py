@@ -1,0 +1,44 @@
+"""The parts of log-densities of counts as Ops: a fraction of the graph of an expression."""
+
+from pytensor.scalar.basic import log, switch
+from pytensor.scalar.math import psi
+
+from pymc_safetrunc.kernels import counts as kernels
+from pymc_safetrunc.ops.kernel_op import KernelOp
+
+
+class StirlingError(KernelOp):
+    """Log of Gamma(x) over Stirling's formula for it."""
+
+    nin = 1
+    kernel = staticmethod(kernels.stirling_error)
+    c_function = "safetrunc_stirling_error"
+
+    def pullback(self, inputs, outputs, cotangents):
+        """psi(x) - log(x) + 1/(2x), which cancel for large x: there the series' derivative."""
+        (x,) = inputs
+        large = x >= kernels.SERIES_FROM
+        w = 1.0 / x
+        s = w * w
+        tail = 1 / 132 + s * (-691 / 32760 + s / 12)
+        series = -s * (1 / 12 + s * (-1 / 120 + s * (1 / 252 + s * (-1 / 240 + s * tail))))
+        small = switch(large, 1.0, x)
+        return [cotangents[0] * switch(large, series, psi(small) - log(small) + 0.5 * w)]
+
+
+class Deviance(KernelOp):
+    """x log(x/mean) + mean - x."""
+
+    nin = 2
+    kernel = staticmethod(kernels.deviance)
+    c_function = "safetrunc_deviance"
+
+    def pullback(self, inputs, outputs, cotangents):
+        """log(x/mean) and (mean - x)/mean."""
+        x, mean = inputs
+        (cotangent,) = cotangents
+        return [cotangent * log(x / mean), cotangent * ((mean - x) / mean)]
+
+
+stirling_error = StirlingError(name="stirling_error")
+deviance = Deviance(name="deviance")
