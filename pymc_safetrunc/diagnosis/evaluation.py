@@ -19,6 +19,7 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import toposort
 from pytensor.scan.op import Scan
+from pytensor.tensor.basic import Alloc
 
 from pymc_safetrunc.diagnosis import streaming
 from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
@@ -195,7 +196,11 @@ class Evaluation:
 
 
 def _size(value: Any) -> int:
-    nbytes = getattr(value, "nbytes", 0)
+    """Bytes that an array takes: none for what is repeated."""
+    if not isinstance(value, np.ndarray):
+        return 0
+    lengths = (n for n, stride in zip(value.shape, value.strides, strict=True) if stride)
+    nbytes = value.itemsize * math.prod(lengths)
     return nbytes if nbytes > SMALL else 0
 
 
@@ -205,6 +210,9 @@ def evaluate_node(node: Apply, arguments: Sequence[Any], deadline: float = math.
         return evaluate_elementwise(node, arguments)
     if is_parameter_check(node):
         return [checked(arguments[0], arguments[1:])]
+    if isinstance(node.op, Alloc):
+        value, *shape = arguments
+        return [np.broadcast_to(value, [int(n) for n in shape])]
     if isinstance(node.op, Scan):
         return run_scan(node, list(arguments), deadline)
     storage_map = {variable: [x] for variable, x in zip(node.inputs, arguments, strict=True)}

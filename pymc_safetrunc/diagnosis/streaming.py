@@ -95,7 +95,7 @@ class Stream:
         size = int(np.prod(self.shape))
         axis = int(np.argmax(self.shape)) if self.shape else 0
         extent = self.shape[axis] if self.shape else 1
-        arrays = {x: np.empty(self.shape, x.type.dtype) for x in kept}
+        arrays: dict[Variable, np.ndarray] = {}
         sums = {node: np.zeros(()) for node in self.nodes if sums_everything(node)}
         length = max(1, BLOCK * extent // max(size, 1))
         for start in range(0, extent, length):
@@ -110,17 +110,30 @@ class Stream:
                         sums[node] = sums[node] + total
                 else:
                     values.update(zip(node.outputs, _block_of(node, values), strict=True))
-            for variable, array in arrays.items():
-                self._along(array, axis, block)[...] = values[variable]
+            for variable in kept:
+                value = np.asarray(values[variable], variable.type.dtype)
+                if self._is_repeated(value, axis):
+                    arrays[variable] = np.broadcast_to(value, self.shape)
+                else:
+                    if variable not in arrays:
+                        arrays[variable] = np.empty(self.shape, value.dtype)
+                    self._along(arrays[variable], axis, block)[...] = value
         for node, total in sums.items():
             arrays[node.outputs[0]] = np.asarray(total, node.outputs[0].type.dtype)
         return arrays
 
     def _along(self, array: np.ndarray, axis: int, block: slice) -> np.ndarray:
+        """Part of an array; one element stands for all where they are repeated."""
         array = np.asarray(array)
-        if not self.shape or array.ndim < len(self.shape) or array.shape[axis] == 1:
+        if array.ndim < max(len(self.shape), 1):
             return array
+        block = slice(1) if self._is_repeated(array, axis) else block
         return array[(slice(None),) * axis + (block,)]
+
+    def _is_repeated(self, array: np.ndarray, axis: int) -> bool:
+        if array.ndim < max(len(self.shape), 1):
+            return True
+        return array.shape[axis] == 1 or array.strides[axis] == 0
 
 
 def evaluate_elementwise(node: Apply, arguments: Sequence[Any]) -> list[np.ndarray]:

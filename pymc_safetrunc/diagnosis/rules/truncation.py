@@ -164,19 +164,18 @@ def _cdfs_agree(case: Case) -> bool:
     lower, upper = (_logcdf(case, base, side) for side in ("lower", "upper"))
     if isinstance(op, CensoredRV):  # PyMC subtracts the CDF at the upper bound from 1
         lower, upper = upper, np.zeros(())
-    if lower is None or upper is None:
-        return False
     # as rewriting rounds them, which is one operation or two
-    close = np.abs(upper - lower) <= ROUNDING * np.maximum(1, np.abs(upper))
-    return bool(close.any())
+    close = pt.le(abs(upper - lower), ROUNDING * pt.maximum(1, abs(upper)))
+    agree = case.context.value(pt.any(close))
+    return agree is not None and bool(agree)
 
 
-def _logcdf(case: Case, base: Variable, side: str) -> np.ndarray | None:
+def _logcdf(case: Case, base: Variable, side: str) -> Variable:
     bound = _bounds(case)[side]
     if isinstance(bound, Constant) and bound.data.size == 1 and np.isinf(bound.data).all():
-        return np.asarray(-np.inf if side == "lower" else 0.0)
+        return pt.constant(-np.inf if side == "lower" else 0.0)
     below = side == "lower" and base.type.dtype.startswith(("int", "uint"))
-    return case.context.value(pm.logcdf(base, pt.sub(bound, 1) if below else bound))
+    return pm.logcdf(base, pt.sub(bound, 1) if below else bound)
 
 
 RULES = (runtime_infinite_bound, equal_cdfs)
