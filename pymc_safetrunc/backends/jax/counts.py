@@ -25,4 +25,7 @@ def deviance(x, mean):
     tail = 1 / 11 + s * (1 / 13 + s * (1 / 15 + s * (1 / 17 + s / 19)))
     series = 1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9 + s * tail)))
     near = (x - mean) * v + 2 * x * v * s * series
-    return jnp.where(jnp.abs(v) < NEAR, near, x * jnp.log(x / mean) + mean - x)
+    ratio = x / mean
+    known = ratio > 0
+    far = jnp.where(known, x * jnp.log(jnp.where(known, ratio, 1)) + mean - x, mean)
+    return jnp.where(jnp.abs(v) < NEAR, near, far)

@@ -14,10 +14,22 @@ from pytensor.tensor.random.basic import (
     NegBinomialRV,
     PoissonRV,
 )
+from scipy.special import gammainc, gammaincinv, gammaln
 
 from pymc_safetrunc.distributions.families import count_density as density
-from pymc_safetrunc.distributions.families import dispatch, summation
-from pymc_safetrunc.distributions.families.safe import is_data, is_shared, log1mexp, surely
+from pymc_safetrunc.distributions.families import dispatch, sum_quantile, summation
+from pymc_safetrunc.distributions.families.safe import (
+    constant_number,
+    is_data,
+    is_shared,
+    log1mexp,
+)
+
+# A first number up to which the numbers below it are added up in place of those above.
+MOST_BELOW = 32
+# Of their mass: beyond, what it leaves of 1 has lost a digit. The least part of that to be added.
+NEARLY_ALL = 0.9
+NEGLIGIBLE = 1e-18
 
 
 class Tilt(NamedTuple):
@@ -33,14 +45,15 @@ def _family(
     op_class: type,
     log_density: Callable,
     mode: Callable,
-    zero: Callable | None = None,
+    above: Callable | None = None,
     tilt: Tilt | None = None,
 ):
     """Register a family with one peak by its log-density and its mode.
 
-    `zero` gives -log P(X = 0), for a support without end: the interval that starts at 1 is the one
-    people truncate to most, and then the cheapest. With a `tilt`, what constant data of one law
-    cost is a product each: their density under the reference is a constant.
+    `above` gives log P(X >= first) of a small constant first and the parameters, or None where that
+    has no form: an interval with an end on the left alone, near 0, is the one people truncate to
+    most. With a `tilt`, what constant data of one law cost is a product each: their density under
+    the reference is a constant.
     """
 
     def of(params, batch_ndim):
@@ -57,8 +70,10 @@ def _family(
 
     @dispatch.log_interval_mass.register(op_class)
     def log_interval_mass(op, lower, upper, *params):
-        if zero is not None and surely(pt.eq(lower, 1)) and surely(pt.eq(upper, np.inf)):
-            return log1mexp(zero(*params))
+        if above is not None and constant_number(upper) == np.inf:
+            first = constant_number(lower)
+            if first is not None and (mass := above(first, *params)) is not None:
+                return mass
         return summation.log_sum(*rule(lower, upper, params))
 
     @dispatch.is_cheap.register(op_class)
@@ -67,23 +82,43 @@ def _family(
 
     @dispatch.truncated_logp.register(op_class)
     def truncated_logp(op, value, lower, upper, *params):
+        numbers = summation.few_numbers(lower, upper)
+        if tilt and numbers is not None and (reference := tilt.reference(numbers, *params)):
+            # what does not depend on the number cancels: one exponential for each of them is left
+            slope = tilt.slope(params, reference)
+
+            def tilted(k, slope):
+                return log_density(k, *reference) + (k - numbers[0]) * slope
+
+            return tilted(value, slope) - summation.log_sum_exp(tilted(numbers, slope[..., None]))
         mass = log_interval_mass(op, lower, upper, *params)
         constant = is_data(value) and is_shared(lower, upper, *params)
         reference = tilt.reference(value.data, *params) if tilt and constant else None
-        if tilt is None or reference is None:
+        if reference is None:
             return log_density(value, *params) - mass
         # measured from the largest density, where the two logs of the tilt and the mass are small
         center = disconnected_grad(pt.clip(mode(*params), lower, upper))
         own = log_density(value, *reference) + (value - center) * tilt.slope(params, reference)
         return own + (log_density(center, *params) - log_density(center, *reference) - mass)
 
-    @dispatch.truncated_quantile.register(op_class)
-    def truncated_quantile(op, q, lower, upper, *params):
+    def placed(place, q, lower, upper, params):
         shared = is_shared(lower, upper, *params)
         if not shared:
             q, lower, upper, *params = pt.broadcast_arrays(q, lower, upper, *params)
         along, center, lower, upper = rule(lower, upper, params)
-        return summation.quantile(along, q, center, lower, upper, shared=shared)
+        return place(along, q, center, lower, upper, shared=shared)
+
+    @dispatch.truncated_quantile.register(op_class)
+    def truncated_quantile(op, q, lower, upper, *params):
+        return placed(sum_quantile.quantile, q, lower, upper, params)
+
+    @dispatch.truncated_draw.register(op_class)
+    def truncated_draw(op, q, lower, upper, *params):
+        return placed(sum_quantile.approximate_quantile, q, lower, upper, params)
+
+    @dispatch.truncated_start.register(op_class)
+    def truncated_start(op, lower, upper, *params):
+        return truncated_draw(op, np.float64(0.5), lower, upper, *params)
 
 
 @dispatch.support.register(PoissonRV)
@@ -130,16 +165,34 @@ def _(op, n, alpha, beta):
 
 def _binomial_reference(k, n, p):
     """The same n, and the share of successes away from 0 and 1."""
-    if not isinstance(n, Constant):
+    if not isinstance(n, Constant) or n.data.size != 1:
         return None
-    return n, np.float64((k.sum() + 0.5) / ((0 * k + n.data).sum() + 1))
+    trials = n.data.item()
+    return np.float64(trials), np.float64((k.sum() + 0.5) / (k.size * trials + 1))
+
+
+def _poisson_above(first, mu):
+    """Log of P(X >= first): 1 less the numbers below it, or where those are nearly all, the rest."""
+    if first == 1:
+        return log1mexp(mu)
+    if not 1 < first <= MOST_BELOW:
+        return None
+    # where the rest is less than 1/10 of all, mu is less than this, and so many of them count
+    most_mu = gammaincinv(first, 1 - NEARLY_ALL)
+    count = np.argmax(gammainc(first + np.arange(1, 1000), most_mu) < NEGLIGIBLE)
+    k = np.arange(first + count + 1)
+    logs = k * pt.log(mu)[..., None] - gammaln(k + 1) - mu[..., None]
+    first = int(first)
+    below = pt.exp(logs[..., :first]).sum(axis=-1)
+    most = pt.log1p(-pt.minimum(below, NEARLY_ALL))
+    return pt.switch(below < NEARLY_ALL, most, summation.log_sum_exp(logs[..., first:]))
 
 
 _family(
     PoissonRV,
     density.log_poisson,
     mode=pt.floor,
-    zero=lambda mu: mu,
+    above=_poisson_above,
     tilt=Tilt(lambda k, mu: (k.mean() + 0.5,), lambda new, old: pt.log(new[0] / old[0])),
 )
 _family(
@@ -155,7 +208,7 @@ _family(
     NegBinomialRV,
     lambda k, n, p: density.log_negative_binomial(k, n, p, 1 - p),
     mode=lambda n, p: pt.maximum(pt.floor((n - 1) * (1 - p) / p), 0.0),
-    zero=lambda n, p: -n * pt.log(p),
+    above=lambda first, n, p: log1mexp(-n * pt.log(p)) if first == 1 else None,
 )
 _family(
     HyperGeometricRV,

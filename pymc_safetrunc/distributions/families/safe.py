@@ -94,6 +94,14 @@ def surely(condition):
     return not hasattr(known, "owner") and bool(known)
 
 
+def constant_number(x) -> float | None:
+    """The number that an expression is, if it is made of constants and the same everywhere."""
+    (known,) = constant_fold([x], raise_not_constant=False)
+    if hasattr(known, "owner") or known.size == 0 or np.any(known != known.flat[0]):
+        return None
+    return float(known.flat[0])
+
+
 def is_shared(*numbers) -> bool:
     """Whether the numbers are one law's: none varies by observation."""
     return all(all(x.type.broadcastable) for x in numbers)

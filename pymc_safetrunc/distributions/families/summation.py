@@ -20,6 +20,8 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 from scipy.special import binom
 
+from pymc_safetrunc.distributions.families.safe import constant_number
+
 # Numbers on each side that are added one by one. From here on an end correction that is cut off at
 # ten differences is below 1e-12 of the sum, for a fall by 0.8 a step and a Gaussian of any width.
 BLOCK = 64
@@ -31,9 +33,7 @@ _PANELS, _NODES = 8, 10
 # Terms below e^-42 of the largest are left out: 6e-19 of it, and fewer than 1e4 times as many.
 _DROP = 42.0
 # Distances at which the fall is looked at, to 64 * 2.5^34 = 2e15, where floats are whole numbers.
-_REACH = BLOCK * 2.5 ** np.arange(35)
-# Cells in which a quantile is looked for: in one go where all draws share a law, else in two.
-SHARED_CELLS, CELLS = 4096, 128
+_REACH = np.floor(BLOCK * 2.5 ** np.arange(35))
 
 
 def _differences() -> np.ndarray:
@@ -54,6 +54,20 @@ def _panel_rule() -> tuple[np.ndarray, np.ndarray]:
 _END = _differences()
 _BLOCK_END = np.concatenate([np.zeros(2 * BLOCK + 1 - len(_END)), _END[::-1]])
 _U, _W = _panel_rule()
+
+
+def few_numbers(lower, upper) -> np.ndarray | None:
+    """The numbers between constant bounds, if they are no more than are added one by one."""
+    first, last = constant_number(lower), constant_number(upper)
+    if first is None or last is None or not 0 <= last - first <= 2 * BLOCK:
+        return None
+    return np.arange(first, last + 1)
+
+
+def log_sum_exp(terms):
+    """Log of a sum of exponentials over the last axis, from its largest term."""
+    largest = disconnected_grad(terms.max(axis=-1))
+    return largest + pt.log(pt.exp(terms - largest[..., None]).sum(axis=-1))
 
 
 class Window(NamedTuple):
@@ -94,6 +108,9 @@ def log_sum(log_density: Callable, mode, lower, upper):
     mode, lower, upper : tensor of float64
         Place of the peak to within one, and the bounds: whole numbers, upper may be infinite.
     """
+    if (numbers := few_numbers(lower, upper)) is not None:
+        batch_ndim = pt.clip(mode, lower, upper).ndim
+        return log_sum_exp(log_density(numbers.reshape((1,) * batch_ndim + (-1,))))
     center, below, above = window(log_density, mode, lower, upper)
     offsets = np.arange(-BLOCK, BLOCK + 1.0)
     known = pt.and_(offsets >= -below[..., None], offsets <= above[..., None])
@@ -112,73 +129,3 @@ def log_sum(log_density: Callable, mode, lower, upper):
     weights = pt.concatenate([weights, *far_weights], axis=-1)
     total = (weights * pt.exp(terms - largest[..., None])).sum(axis=-1)
     return largest + pt.log(total)
-
-
-def quantile(log_density: Callable, q, mode, lower, upper, *, shared: bool):
-    """
-    Smallest whole number at or below which a share q of the sum over the interval is.
-
-    Exact where no more numbers count than there are cells (squared, where the draws do not share a
-    law); beyond, off by about a thousandth of a cell.
-
-    Parameters
-    ----------
-    log_density, mode, lower, upper
-        As in `log_sum`.
-    q : tensor of float64
-        Between 0 and 1.
-    shared : bool
-        Whether every q belongs to the same law, whose cells are then added up once.
-    """
-    center, below, above = window(log_density, mode, lower, upper)
-    cells = _Cells(log_density, center, center - below, center + above, shared)
-    if not shared:
-        first, last, q = cells.containing(q)
-        cells = _Cells(log_density, center, first, last, shared)
-    first, last, share = cells.containing(q)
-    return pt.minimum(first + pt.floor(share * (last - first + 1)), last)
-
-
-class _Cells:
-    """Whole numbers of a window in cells of equal size, and the share of the sum in each."""
-
-    def __init__(self, log_density, center, first, last, shared):
-        count = SHARED_CELLS if shared else CELLS
-        self.shared = shared
-        self.last = last
-        self.size = pt.maximum(pt.ceil((last - first + 1) / count), 1.0)
-        self.start = first[..., None] + self.size[..., None] * np.arange(float(count))
-        inside = pt.minimum(self.size[..., None], last[..., None] + 1 - self.start)
-        some = inside > 0
-        # two-point Gauss-Legendre from half a number before the first to half a one after the last
-        shift = pt.switch(inside > 1, inside / np.sqrt(12), 0.0)
-        middle = self.start + (inside - 1) / 2
-        largest = log_density(center)[..., None]
-        heights = [
-            pt.exp(log_density(pt.switch(some, middle + s * shift, center[..., None])) - largest)
-            for s in (-1.0, 1.0)
-        ]
-        amounts = pt.switch(some, inside * (heights[0] + heights[1]) / 2, 0.0)
-        self.cumulative = pt.cumsum(amounts, axis=-1)
-
-    def containing(self, q):
-        """First and last number of the cell where the share q is reached, and the share in it."""
-        target = q * self.cumulative[..., -1]
-        if self.shared:
-            index = pt.searchsorted(self.cumulative.ravel(), target)
-        else:
-            index = (self.cumulative < target[..., None]).sum(axis=-1)
-        index = pt.minimum(index, self.cumulative.shape[-1] - 1)
-        before = _take(self.cumulative, pt.maximum(index - 1, 0), self.shared)
-        before = pt.switch(index > 0, before, 0.0)
-        amount = _take(self.cumulative, index, self.shared) - before
-        first = _take(self.start, index, self.shared)
-        share = pt.clip((target - before) / pt.switch(amount > 0, amount, 1.0), 0.0, 1.0)
-        return first, pt.minimum(first + self.size - 1, self.last), share
-
-
-def _take(values, index, shared):
-    """Entry of the last axis."""
-    if shared:
-        return values.ravel()[index]
-    return pt.take_along_axis(values, index[..., None], axis=-1)[..., 0]
