@@ -1,8 +1,9 @@
 """The general form of truncation: quadrature of the density between the bounds.
 
-A continuous family without an entry takes it as it stands: its log-density is PyMC's, and a point
-of its body is PyMC's support point. `by_quadrature` gives some families a log-density that holds
-further out, by registering with the functions below.
+A continuous family without an entry takes it as it stands, by the defaults of `dispatch` that are
+registered here: its log-density is PyMC's, and a point of its body is PyMC's support point.
+`by_quadrature` gives some families a log-density that holds further out, by registering with the
+functions below.
 """
 
 from functools import singledispatch
@@ -64,6 +65,7 @@ def general_support(op, *params):
     return -np.inf, np.inf
 
 
+@dispatch.log_interval_mass.register(object)
 def general_log_interval_mass(op, lower, upper, *params):
     """Log P(lower <= X <= upper) by quadrature."""
     rule = _for_rule(op, upper, params)
@@ -86,6 +88,7 @@ def general_truncated_logp(op, value, lower, upper, *params):
     return numerator - general_log_interval_mass(op, lower, upper, *params)
 
 
+@dispatch.truncated_quantile.register(object)
 def general_truncated_quantile(op, q, lower, upper, *params):
     """Quantile of the truncated law by quadrature."""
     rule = _for_rule(op, upper, params)
