@@ -12,6 +12,8 @@ from inspect import signature
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions import transforms
+from pytensor.graph.replace import graph_replace
+from pytensor.tensor.random.utils import compute_batch_shape
 
 from pymc_safetrunc._upstream import default_transform, distribution_support_point
 from pymc_safetrunc.distributions.families import dispatch, quadrature
@@ -34,7 +36,12 @@ def centre(op, *params):
     dispatch.refuse_without_density(op)
     inputs = dispatch.base_inputs(op, pt.random.shared_rng(seed=None), params)
     node = op.make_node(*inputs)
-    return distribution_support_point(op, node.outputs[op.default_output or 0], *node.inputs)
+    rv = node.outputs[op.default_output or 0]
+    point = distribution_support_point(op, rv, *node.inputs)
+    # of the variable it may want the shape, and no draw
+    shape = compute_batch_shape(params, ndims_params=op.ndims_params)
+    (point,) = graph_replace([point], {rv: pt.zeros(shape, dtype=rv.dtype)}, strict=False)
+    return point
 
 
 @singledispatch
