@@ -55,7 +55,7 @@ def has_atoms(op) -> bool:
 @singledispatch
 def support(op, *params):
     """Edges (lower, upper) of the untruncated support, infinite where there is none."""
-    return -np.inf, np.inf
+    raise _no_answer(op)
 
 
 @singledispatch

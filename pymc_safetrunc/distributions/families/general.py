@@ -34,10 +34,8 @@ def log_density(op, x, upper, to_upper, *params):
 def centre(op, *params):
     """Some point of the body: mode, median, mean or something between."""
     dispatch.refuse_without_density(op)
-    inputs = dispatch.base_inputs(op, pt.random.shared_rng(seed=None), params)
-    node = op.make_node(*inputs)
-    rv = node.outputs[op.default_output or 0]
-    point = distribution_support_point(op, rv, *node.inputs)
+    rv = _untruncated(op, params)
+    point = distribution_support_point(op, rv, *rv.owner.inputs)
     # of the variable it may want the shape, and no draw
     shape = compute_batch_shape(params, ndims_params=op.ndims_params)
     (point,) = graph_replace([point], {rv: pt.zeros(shape, dtype=rv.dtype)}, strict=False)
@@ -54,9 +52,17 @@ def given(op, *params):
     return dict(zip(names, params, strict=True))
 
 
+def _untruncated(op, params):
+    """A variable of the untruncated law, to ask things about."""
+    node = op.make_node(*dispatch.base_inputs(op, pt.random.shared_rng(seed=None), params))
+    return node.outputs[op.default_output or 0]
+
+
+@dispatch.support.register(object)
 def general_support(op, *params):
     """Edges of the support that the default transform of a family's Op says."""
-    transform = default_transform(op, None)
+    rv = _untruncated(op, params)
+    transform = default_transform(op, rv)
     if transform is transforms.log:
         return 0.0, np.inf
     if transform is transforms.logodds:
@@ -64,7 +70,7 @@ def general_support(op, *params):
     if transform is transforms.circular:
         return -np.pi, np.pi
     if isinstance(transform, transforms.Interval):
-        edges = transform.args_fn(*dispatch.base_inputs(op, None, params))
+        edges = transform.args_fn(*rv.owner.inputs)
         return tuple(
             infinite if edge is None else edge
             for edge, infinite in zip(edges, (-np.inf, np.inf), strict=True)
