@@ -81,6 +81,7 @@ def general_support(op, *params):
 @dispatch.log_interval_mass.register(object)
 def general_log_interval_mass(op, lower, upper, *params):
     """Log P(lower <= X <= upper) by quadrature."""
+    _refuse_counts(op)
     rule = _for_rule(op, upper, params)
     return quadrature.log_interval_mass(
         rule,
@@ -104,6 +105,7 @@ def general_truncated_logp(op, value, lower, upper, *params):
 @dispatch.truncated_quantile.register(object)
 def general_truncated_quantile(op, q, lower, upper, *params):
     """Quantile of the truncated law by quadrature."""
+    _refuse_counts(op)
     rule = _for_rule(op, upper, params)
     return quadrature.quantile(
         rule,
@@ -115,6 +117,18 @@ def general_truncated_quantile(op, q, lower, upper, *params):
         name=dispatch.family_name(op),
         parameters=given(op, *params),
     )
+
+
+def _refuse_counts(op):
+    """Raise for a discrete family, which has no integral."""
+    if dispatch.is_discrete(op):
+        name = dispatch.family_name(op)
+        raise NotImplementedError(
+            f"A truncated {name} is not implemented: it is discrete, and not of PyMC's own. "
+            "pm.Truncated takes it as it is where it has a logcdf=, with PyMC's digits. Between "
+            f"finite bounds, pm.Categorical of p = exp(logp(lower)), ..., exp(logp(upper)) over "
+            "their sum is the law of x - lower."
+        )
 
 
 def _legal(op, lower, upper, params):

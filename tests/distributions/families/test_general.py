@@ -112,3 +112,21 @@ def test_the_default_transform_says_where_a_family_lives():
     np.testing.assert_allclose(of_slope, np.log(0.75 / 0.75), atol=1e-12)
     with pytest.raises(ValueError, match=r"Decay lives between 0\.0 and inf"):
         Truncated.dist(Decay.dist(1.0), upper=-1.0)
+
+
+def log_poisson(value, mu):
+    return value * pt.log(mu) - mu - pt.gammaln(value + 1)
+
+
+@pytest.mark.parametrize("in_a_mixture", [False, True])
+def test_a_discrete_law_of_ones_own_is_not_integrated(in_a_mixture):
+    base = pm.CustomDist.dist(
+        3.0,
+        logp=log_poisson,
+        random=lambda mu, rng=None, size=None: rng.poisson(mu, size),
+        dtype="int64",
+    )
+    if in_a_mixture:
+        base = pm.Mixture.dist([0.5, 0.5], [base, pm.Poisson.dist(1.0)])
+    with pytest.raises(NotImplementedError, match=r"discrete.*pm\.Truncated takes it"):
+        Truncated.dist(base, lower=2)
