@@ -29,7 +29,7 @@ from pymc_safetrunc._upstream import (
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.law import TruncatedLaw, as_double
 from pymc_safetrunc.distributions.families.mixtures import as_family
-from pymc_safetrunc.distributions.interval import SafeInterval, interior_point
+from pymc_safetrunc.distributions.interval import SafeInterval, cast_inside, interior_point
 from pymc_safetrunc.distributions.truncated_normal import (
     TruncatedNormal,
     as_bounds,
@@ -75,10 +75,14 @@ class SafeTruncatedRV(TruncatedRV):
         next_rng, draw = law.sample(rng, size)
         conditions, message = law.legal
         draw = check_parameters(draw, *conditions, msg=message, can_be_replaced_by_ninf=False)
+        if law.discrete:
+            draw = draw.astype(dist.dtype)
+        else:
+            draw = cast_inside(draw, law.lower, law.upper, dist.dtype)
         return cls(
             base_rv_op=base_op,
             inputs=inner_inputs,
-            outputs=[draw.astype(dist.dtype), next_rng],
+            outputs=[draw, next_rng],
             ndim_supp=0,
             max_n_steps=max_n_steps,
             name="Truncated",
