@@ -198,6 +198,8 @@ def test_graph():
         (pm.Exponential.dist(1.0), 3.0, 2.0, r"lower=3\.0, upper=2\.0"),
         (pm.Exponential.dist(1.0), 2.0, 2.0, r"lower=2\.0, upper=2\.0"),
         (pm.Exponential.dist(1.0), np.nan, 2.0, "must be a number"),
+        (pm.TruncatedNormal.dist(0, 1, lower=0, upper=1), 2.0, None, r"lower=2\.0, upper=1\.0"),
+        (TruncatedNormal.dist(0, 1, lower=[0, 2]), None, 1.0, r"entry \(1,\): lower=2\.0, upper=1"),
         (pm.Exponential.dist(1.0), -3.0, -2.0, "Exponential lives between 0.0 and inf"),
         (pm.Exponential.dist(1.0), -3.0, 0.0, "Exponential lives between 0.0 and inf"),
         (pm.Kumaraswamy.dist(2.0, 1.0), 1.0, None, "Kumaraswamy lives between 0.0 and 1.0"),
