@@ -12,6 +12,7 @@ from inspect import signature
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions import transforms
+from pymc.distributions.distribution import SymbolicRandomVariable
 from pytensor.graph.replace import graph_replace
 from pytensor.tensor.random.utils import compute_batch_shape
 
@@ -33,7 +34,6 @@ def log_density(op, x, upper, to_upper, *params):
 @singledispatch
 def centre(op, *params):
     """Some point of the body: mode, median, mean or something between."""
-    dispatch.refuse_without_density(op)
     rv = _untruncated(op, params)
     point = distribution_support_point(op, rv, *rv.owner.inputs)
     # of the variable it may want the shape, and no draw
@@ -54,6 +54,11 @@ def given(op, *params):
 
 def _untruncated(op, params):
     """A variable of the untruncated law, to ask things about."""
+    dispatch.refuse_without_density(op)
+    if isinstance(op, SymbolicRandomVariable):
+        # a short constant such as 0.5 is a float32 to it, and only that
+        types = [op.input_types[i] for i in dispatch.parameter_indices(op)]
+        params = [x.astype(of.dtype) for x, of in zip(params, types, strict=True)]
     node = op.make_node(*dispatch.base_inputs(op, pt.random.shared_rng(seed=None), params))
     return node.outputs[op.default_output or 0]
 

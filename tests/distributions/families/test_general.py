@@ -46,6 +46,16 @@ def test_a_support_point_of_the_variable_itself(support_point):
     np.testing.assert_allclose(logp.eval({parameter: rate}, mode=PLAIN), truth, rtol=1e-9)
 
 
+def test_a_law_that_is_drawn_by_a_graph():
+    base = pm.CustomDist.dist(
+        0.5,
+        dist=lambda rate, size: pm.Exponential.dist(rate, size=size),
+        logp=log_exponential,
+    )
+    found = pm.logp(Truncated.dist(base, lower=1.0, upper=3.0), 1.5).eval(mode=PLAIN)
+    np.testing.assert_allclose(found, stats.truncexpon(1.0, 1, 2.0).logpdf(1.5), rtol=1e-9)
+
+
 class DecayRV(RandomVariable):
     """An exponential law whose class alone says that it is of positive numbers."""
 
