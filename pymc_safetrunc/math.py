@@ -261,7 +261,9 @@ def truncated_normal_mean(mu, sigma, lower, upper) -> TensorVariable:
     10.098093233963
     """
     (mu, sigma, lower, upper), dtype = _arguments(mu, sigma, lower, upper)
-    anchor, _, mean_distance, *_ = _normalizer(mu, sigma, lower, upper)
+    anchor, log_mass, mean_distance, *_ = _normalizer(mu, sigma, lower, upper)
+    # where the near bound is out of reach, it has all the mass
+    anchor = pt.switch(pt.eq(log_mass, np.inf), pt.clip(mu, lower, upper), anchor)
     return (anchor + sigma * mean_distance).astype(dtype)
 
 
@@ -324,6 +326,8 @@ def _log_tails(x, mu, sigma, lower, upper):
 
     Each is a difference of log masses, corrected by the densities' ratio at the two anchors. The
     smaller of the two has all its digits; the other's digits are in log1p(-exp(smaller)).
+    A mass whose near bound is out of reach, the log of which is inf, is nothing beside another;
+    where that of the whole interval is, all is at its near bound.
     """
     known = pt.and_(lower < x, x < upper)
     whole = _normalizer(mu, sigma, lower, upper)
@@ -332,11 +336,19 @@ def _log_tails(x, mu, sigma, lower, upper):
     above = _normalizer(mu, sigma, pt.switch(known, x, -np.inf), pt.switch(known, upper, np.inf))
     kappa = _distance(whole[0], mu, sigma)
 
-    def log_share(part):
-        step = _distance(part[0], whole[0], sigma)
-        return part[1] - whole[1] - step * (kappa + 0.5 * step)
+    unreached = pt.eq(whole[1], np.inf)
 
-    return log_share(below), log_share(above), known, pt.invert(pt.isnan(whole[1]))
+    def log_share(part, if_unreached):
+        step = _distance(part[0], whole[0], sigma)
+        nothing = pt.eq(part[1], np.inf)
+        difference = pt.switch(nothing, 0, part[1]) - pt.switch(unreached, 0, whole[1])
+        share = pt.switch(nothing, -np.inf, difference - step * (kappa + 0.5 * step))
+        return pt.switch(unreached, if_unreached, share)
+
+    at_lower = mu < lower
+    log_below = log_share(below, pt.switch(at_lower, 0.0, -np.inf))
+    log_above = log_share(above, pt.switch(at_lower, -np.inf, 0.0))
+    return log_below, log_above, known, pt.invert(pt.isnan(whole[1]))
 
 
 def _log1mexp(x):

@@ -15,6 +15,7 @@ import pytest
 from pymc.distributions.continuous import TruncatedNormalRV
 from pymc.distributions.truncated import TruncatedRV
 from pymc.logprob.transforms import IntervalTransform
+from scipy import stats
 
 import pymc_safetrunc as pst
 from pymc_safetrunc import installation
@@ -90,6 +91,26 @@ def test_hurdle_is_safe():
     with pst.installed():
         hurdle = pm.HurdleLogNormal.dist(psi=0.5, mu=-3.0, sigma=0.1)
         assert np.isfinite(pm.logp(hurdle, 0.05).eval())
+
+
+def test_a_discrete_law_of_ones_own_is_left_to_pymc():
+    def build():
+        base = pm.CustomDist.dist(
+            np.float64(3.0),
+            logp=lambda x, mu: pm.logp(pm.Poisson.dist(mu), x),
+            logcdf=lambda x, mu: pm.logcdf(pm.Poisson.dist(mu), x),
+            random=lambda mu, rng=None, size=None: rng.poisson(mu, size),
+            dtype="int64",
+        )
+        return pm.Truncated.dist(base, lower=2)
+
+    before = build()
+    with pst.installed():
+        for law in (before, build()):
+            found = pm.logp(law, 3).eval(mode="FAST_COMPILE")
+            truth = stats.poisson(3).logpmf(3) - stats.poisson(3).logsf(1)
+            # PyMC's own rounding, in a graph of its own
+            np.testing.assert_allclose(found, truth, rtol=1e-12)
 
 
 def test_draws_of_pymcs_truncated_normal():

@@ -8,6 +8,7 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 from mpmath import mp, mpf
+from scipy import stats
 
 import pymc_safetrunc as pst
 from tests.accuracy import budget, far
@@ -235,6 +236,38 @@ def test_log_tails_of_illegal_parameters_are_nan(parameters):
     for function in (pst.math.truncated_normal_logcdf, pst.math.truncated_normal_logsf):
         for x in (-5.0, 0.5, 5.0):
             assert math.isnan(function(x, *parameters).eval())
+
+
+@pytest.mark.parametrize(
+    "linker",
+    ["NUMBA", "JAX", *(pytest.param(name, marks=pytest.mark.soak) for name in ("CVM", "C"))],
+)
+def test_a_bound_out_of_reach_has_all_the_mass(linker):
+    """More than 1.8e308 sigmas away: 0 and 1 to every use, with derivatives that are numbers."""
+    variables = [pt.dvector(name) for name in ("x", "mu", "sigma", "lower", "upper")]
+    mean = pst.math.truncated_normal_mean(*variables[1:])
+    logcdf = pst.math.truncated_normal_logcdf(*variables)
+    logsf = pst.math.truncated_normal_logsf(*variables)
+    slopes = [g for out in (mean, logcdf, logsf) for g in pt.grad(out.sum(), variables[1:])]
+    evaluate = compiled(variables, [mean, logcdf, logsf, *slopes], linker)
+    tiny = 1e-150 if linker == "JAX" else 1e-300
+    far = 1e10 * tiny / 1e-300
+    rows = [
+        # x, mu, sigma, lower, upper; mean, log CDF, log survival
+        ((2 * far, 0, tiny, far, INF), (far, 0, -INF)),
+        ((2 * far, 0, tiny, far, 3 * far), (far, 0, -INF)),
+        ((-2 * far, 0, tiny, -INF, -far), (-far, -INF, 0)),
+        ((-2 * far, 0, tiny, -3 * far, -far), (-far, -INF, 0)),
+        # the bounds in reach, and the value not
+        ((far, 0, tiny, -INF, INF), (0, 0, -INF)),
+        ((-far, 0, tiny, -2 * far, INF), (0, -INF, 0)),
+        ((far, 0, tiny, tiny, INF), (stats.norm.pdf(1) / stats.norm.sf(1) * tiny, 0, -INF)),
+    ]
+    inputs, truth = (np.array(part, dtype="float64").T for part in zip(*rows, strict=True))
+    with np.errstate(all="ignore"):
+        found = evaluate(*inputs)
+    np.testing.assert_allclose(found[:3], truth, rtol=1e-13)
+    assert np.isfinite(found[3:]).all()
 
 
 @pytest.mark.parametrize("linker", LINKERS)

@@ -13,7 +13,8 @@ class SafeInterval(Transform):
     The values are those of PyMC's interval transform: log odds between two finite bounds, the log
     distance from a single one, the value itself without any. PyMC's keeps an infinite bound in the
     branch not taken, where the backward pass multiplies it by zero and makes NaN; here it is
-    replaced by 0 before it enters any arithmetic.
+    replaced by 0 before it enters any arithmetic. Results have the value's dtype, whatever that
+    of the bounds.
 
     Parameters
     ----------
@@ -44,9 +45,9 @@ class SafeInterval(Transform):
         log_above_lower = pt.log(pt.switch(has_lower, value - lower, 1))
         log_below_upper = pt.log(pt.switch(has_upper, upper - value, 1))
         one_sided = log_above_lower + log_below_upper
-        return _choose(
-            has_lower, has_upper, log_above_lower - log_below_upper, one_sided, one_sided, value
-        )
+        between = log_above_lower - log_below_upper
+        free = _choose(has_lower, has_upper, between, one_sided, one_sided, value)
+        return free.astype(value.dtype)
 
     def backward(self, value, *inputs):
         """Take a real number to a value inside the bounds."""
@@ -58,14 +59,17 @@ class SafeInterval(Transform):
             value < 0, lower + width * pt.sigmoid(value), upper - width * pt.sigmoid(-value)
         )
         one_sided = pt.exp(pt.switch(pt.eq(has_lower, has_upper), 0, value))
-        return _choose(has_lower, has_upper, between, lower + one_sided, upper - one_sided, value)
+        inside = _choose(has_lower, has_upper, between, lower + one_sided, upper - one_sided, value)
+        lowest, highest = pt.switch(has_lower, lower, -np.inf), pt.switch(has_upper, upper, np.inf)
+        return cast_inside(inside, lowest, highest, value.dtype)
 
     def log_jac_det(self, value, *inputs):
         """Log of the derivative of `backward`."""
         (lower, upper), (has_lower, has_upper) = self._bounds(inputs)
         width = pt.switch(pt.and_(has_lower, has_upper), upper - lower, 1)
         between = pt.log(width) - pt.softplus(value) - pt.softplus(-value)
-        return _choose(has_lower, has_upper, between, value, value, pt.zeros_like(value))
+        log_slope = _choose(has_lower, has_upper, between, value, value, pt.zeros_like(value))
+        return log_slope.astype(value.dtype)
 
 
 def _choose(has_lower, has_upper, between, above_lower, below_upper, unbounded):
@@ -73,6 +77,20 @@ def _choose(has_lower, has_upper, between, above_lower, below_upper, unbounded):
     with_lower = pt.switch(has_upper, between, above_lower)
     without_lower = pt.switch(has_upper, below_upper, unbounded)
     return pt.switch(has_lower, with_lower, without_lower)
+
+
+def cast_inside(x, lower, upper, dtype):
+    """Cast an x between the bounds, stepping back where the rounding left them."""
+    if x.dtype == dtype:
+        return x
+    limits = np.finfo(dtype)
+    rounded = pt.clip(x, float(limits.min), float(limits.max)).astype(dtype)
+    # compared in the dtype of x, where the bounds are exact
+    exact = rounded.astype(x.dtype)
+    # more than half a unit in the last place, and less than one and a half
+    step = pt.maximum(abs(exact) * (0.501 * limits.eps), 0.75 * float(limits.smallest_subnormal))
+    rounded = pt.switch(exact < lower, (exact + step).astype(dtype), rounded)
+    return pt.switch(exact > upper, (exact - step).astype(dtype), rounded)
 
 
 def interior_point(point, lower, upper, dtype):

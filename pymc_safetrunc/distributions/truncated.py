@@ -11,8 +11,9 @@ from pymc.distributions.dist_math import (
 )
 from pymc.distributions.shape_utils import change_dist_size, rv_size_is_none, to_tuple
 from pymc.distributions.truncated import TruncatedRV
+from pymc.pytensorf import constant_fold
 from pytensor import config
-from pytensor.graph.basic import Constant
+from pytensor.graph.basic import Constant, Variable
 from pytensor.tensor.random.basic import NormalRV
 from pytensor.tensor.random.type import RandomType
 
@@ -29,7 +30,7 @@ from pymc_safetrunc._upstream import (
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.law import TruncatedLaw, as_double
 from pymc_safetrunc.distributions.families.mixtures import as_family
-from pymc_safetrunc.distributions.interval import SafeInterval, interior_point
+from pymc_safetrunc.distributions.interval import SafeInterval, cast_inside, interior_point
 from pymc_safetrunc.distributions.truncated_normal import (
     TruncatedNormal,
     as_bounds,
@@ -55,7 +56,8 @@ class SafeTruncatedRV(TruncatedRV):
             if size is None and not rv_size_is_none(own_size):
                 size = pt.broadcast_shape(dist, lower, upper)
             if bounds:
-                lower, upper = pt.maximum(lower, bounds[0]), pt.minimum(upper, bounds[1])
+                lower = nearer(pt.maximum, lower, bounds[0])
+                upper = nearer(pt.minimum, upper, bounds[1])
             return TruncatedNormal.dist(mu, sigma, lower=lower, upper=upper, size=size)
 
         size = None if size is None else pt.as_tensor(size, dtype="int64", ndim=1)
@@ -75,10 +77,14 @@ class SafeTruncatedRV(TruncatedRV):
         next_rng, draw = law.sample(rng, size)
         conditions, message = law.legal
         draw = check_parameters(draw, *conditions, msg=message, can_be_replaced_by_ninf=False)
+        if law.discrete:
+            draw = draw.astype(dist.dtype)
+        else:
+            draw = cast_inside(draw, law.lower, law.upper, dist.dtype)
         return cls(
             base_rv_op=base_op,
             inputs=inner_inputs,
-            outputs=[draw.astype(dist.dtype), next_rng],
+            outputs=[draw, next_rng],
             ndim_supp=0,
             max_n_steps=max_n_steps,
             name="Truncated",
@@ -156,6 +162,14 @@ class Truncated(pm.Truncated):
         if isinstance(rv.owner.op, SafeTruncatedRV):
             refuse_constant_bounds(rv.owner)
         return rv
+
+
+def nearer(choose, *bounds):
+    """The nearer of two bounds: of two constants a constant, which is known to be legal or not."""
+    bound = choose(*bounds)
+    (known,) = constant_fold([bound], raise_not_constant=False)
+    # what is not constant comes back as a copy, of other variables than the model's
+    return bound if isinstance(known, Variable) else known
 
 
 def refuse_constant_bounds(node):

@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "families.md"
 NAMES = [*continuous.__all__, *discrete.__all__, *mixture.__all__]
 # Module of a family's mass -> its route; a family without an entry is integrated.
 ROUTES = {
-    "dispatch": "quadrature",
+    "general": "quadrature",
     "counts": "sum",
     "mixtures": "parts",
     "refused": "refused",

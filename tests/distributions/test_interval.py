@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pymc.logprob.transforms import IntervalTransform
 
 from pymc_safetrunc.distributions.interval import SafeInterval, interior_point
+from tests.backends import GRAPH_MODES
 
 INF = math.inf
 BOUNDS = [(-1.0, 2.5), (0.5, INF), (-INF, -0.5), (-INF, INF), (1e20, 2e20), (0.0, 1e-300)]
@@ -86,6 +87,36 @@ def test_gradients_are_finite_without_rewrites(linker, lower, upper):
     function = pytensor.function([value], pt.grad(total, [value, *bounds]), mode=linker)
     for v in VALUES:
         assert np.isfinite(function(v)).all()
+
+
+@pytest.mark.parametrize("mode", GRAPH_MODES)
+def test_single_precision_stays_between_bounds_in_double(mode):
+    """The dtype is the value's; where rounding leaves the bounds, the next number inside."""
+    rng = np.random.default_rng(5)
+    size = 10.0 ** rng.uniform(-44, 38, 3000)
+    lower = np.concatenate([size * rng.choice([-1, 1], 3000), [0.0, -1e-45, 0.7, 1.0, -1.0]])
+    # two to four of the numbers of single precision lie between, also next to a power of 2
+    spacing = np.spacing(abs(lower).astype("float32")).astype("float64")
+    upper = lower + rng.uniform(2, 3, lower.size) * spacing
+    upper[::7] = INF
+    lower[1::7] = -INF
+    value = np.tile(np.float32([-100, -20, -1, 0, 1, 20, 80]), (lower.size, 1)).T
+    inputs = [pt.fmatrix("value"), pt.dvector("lower"), pt.dvector("upper")]
+    transform = SafeInterval(lambda *inputs: inputs)
+    backward = transform.backward(*inputs)
+    outputs = [
+        backward,
+        transform.forward(*inputs),
+        transform.log_jac_det(*inputs),
+        pt.grad(backward.sum(), inputs[0]),
+    ]
+    with pytensor.config.change_flags(floatX="float32"):
+        results = pytensor.function(inputs, outputs, mode=mode)(value, lower, upper)
+    assert {result.dtype for result in results[:3]} == {np.dtype("float32")}
+    inside = results[0].astype("float64")
+    assert (inside >= lower).all()
+    assert (inside <= upper).all()
+    assert np.isfinite(results[3]).all()
 
 
 # the width of an interval must be a float

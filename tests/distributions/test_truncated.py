@@ -198,6 +198,8 @@ def test_graph():
         (pm.Exponential.dist(1.0), 3.0, 2.0, r"lower=3\.0, upper=2\.0"),
         (pm.Exponential.dist(1.0), 2.0, 2.0, r"lower=2\.0, upper=2\.0"),
         (pm.Exponential.dist(1.0), np.nan, 2.0, "must be a number"),
+        (pm.TruncatedNormal.dist(0, 1, lower=0, upper=1), 2.0, None, r"lower=2\.0, upper=1\.0"),
+        (TruncatedNormal.dist(0, 1, lower=[0, 2]), None, 1.0, r"entry \(1,\): lower=2\.0, upper=1"),
         (pm.Exponential.dist(1.0), -3.0, -2.0, "Exponential lives between 0.0 and inf"),
         (pm.Exponential.dist(1.0), -3.0, 0.0, "Exponential lives between 0.0 and inf"),
         (pm.Kumaraswamy.dist(2.0, 1.0), 1.0, None, "Kumaraswamy lives between 0.0 and 1.0"),
@@ -387,3 +389,27 @@ def test_counts_are_in_double_precision(law):
 def test_a_sized_normal_broadcasts_with_its_bounds():
     x = Truncated.dist(pm.Normal.dist(0, 1, shape=3), lower=np.zeros((4, 3)))
     assert pm.draw(x).shape == (4, 3)
+
+
+@pytest.mark.parametrize("mode", [PLAIN, pytest.param("NUMBA", marks=pytest.mark.soak)])
+def test_a_model_in_single_precision(mode):
+    """Bounds in double precision: starts, gradients, and draws between them."""
+    lower, upper = np.float64(0.7), np.float64(0.7 + 1e-7)
+    with pytensor.config.change_flags(floatX="float32", mode=mode):
+        with pm.Model() as model:
+            for name, base in (
+                ("exponential", pm.Exponential.dist(1.0)),
+                ("lognormal", pm.LogNormal.dist(0.0, 1.0)),
+                ("normal", pm.Normal.dist(0.0, 1.0)),
+            ):
+                Truncated(name, base, lower, upper)
+            Truncated("wide", pm.Exponential.dist(1.0), lower)
+        point = model.initial_point()
+        assert np.isfinite(model.compile_dlogp()(point)).all()
+        assert np.isfinite(model.compile_logp()(point))
+        draws = pm.draw(model.free_RVs[:3], 200, random_seed=1)
+    assert {value.dtype for value in point.values()} == {np.dtype("float32")}
+    for x in draws:
+        assert x.dtype == "float32"
+        assert (x.astype("float64") >= lower).all()
+        assert (x.astype("float64") <= upper).all()

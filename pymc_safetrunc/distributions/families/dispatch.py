@@ -4,7 +4,8 @@ Every function is a singledispatch on the class of the untruncated family's Op a
 then the arguments, then the parameters of the Op (as PyTensor orders them). Arguments are float64
 tensors that broadcast against one another. `lower` and `upper` are inside the support, and whole
 numbers for a discrete family, whose intervals include both of them. A family registers what it
-knows in a module of this package; the rest follows from the defaults below.
+knows in a module of this package; the rest follows from the defaults below, and from those that
+`general` registers for the questions that end in `_no_answer` here.
 """
 
 from functools import singledispatch
@@ -54,7 +55,7 @@ def has_atoms(op) -> bool:
 @singledispatch
 def support(op, *params):
     """Edges (lower, upper) of the untruncated support, infinite where there is none."""
-    return -np.inf, np.inf
+    raise _no_answer(op)
 
 
 @singledispatch
@@ -72,9 +73,7 @@ def legal(op, *params):
 @singledispatch
 def log_interval_mass(op, lower, upper, *params):
     """Log of P(lower <= X <= upper) of the untruncated law, relative to itself in either tail."""
-    from pymc_safetrunc.distributions.families.general import general_log_interval_mass
-
-    return general_log_interval_mass(op, lower, upper, *params)
+    raise _no_answer(op)
 
 
 @singledispatch
@@ -98,9 +97,7 @@ def goes_on_outside(op, value, *params) -> bool:
 @singledispatch
 def truncated_quantile(op, q, lower, upper, *params):
     """The x with P(X <= x) = q under the truncated law, 0 < q < 1."""
-    from pymc_safetrunc.distributions.families.general import general_truncated_quantile
-
-    return general_truncated_quantile(op, q, lower, upper, *params)
+    raise _no_answer(op)
 
 
 @singledispatch
@@ -156,6 +153,10 @@ def truncated_mean(op, lower, upper, *params):
         f"The mean of a truncated {family_name(op)} has no form here. "
         "Draw from it and average: pm.draw(x, 1000).mean(0)."
     )
+
+
+def _no_answer(op):
+    return NotImplementedError(f"No general form of truncation is registered for {op}.")
 
 
 def refuse_without_density(op):

@@ -1,8 +1,9 @@
 """The general form of truncation: quadrature of the density between the bounds.
 
-A continuous family without an entry takes it as it stands: its log-density is PyMC's, and a point
-of its body is PyMC's support point. `by_quadrature` gives some families a log-density that holds
-further out, by registering with the functions below.
+A continuous family without an entry takes it as it stands, by the defaults of `dispatch` that are
+registered here: its log-density is PyMC's, and a point of its body is PyMC's support point.
+`by_quadrature` gives some families a log-density that holds further out, by registering with the
+functions below.
 """
 
 from functools import singledispatch
@@ -11,6 +12,9 @@ from inspect import signature
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions import transforms
+from pymc.distributions.distribution import SymbolicRandomVariable
+from pytensor.graph.replace import graph_replace
+from pytensor.tensor.random.utils import compute_batch_shape
 
 from pymc_safetrunc._upstream import default_transform, distribution_support_point
 from pymc_safetrunc.distributions.families import dispatch, quadrature
@@ -30,10 +34,12 @@ def log_density(op, x, upper, to_upper, *params):
 @singledispatch
 def centre(op, *params):
     """Some point of the body: mode, median, mean or something between."""
-    dispatch.refuse_without_density(op)
-    inputs = dispatch.base_inputs(op, pt.random.shared_rng(seed=None), params)
-    node = op.make_node(*inputs)
-    return distribution_support_point(op, node.outputs[op.default_output or 0], *node.inputs)
+    rv = _untruncated(op, params)
+    point = distribution_support_point(op, rv, *rv.owner.inputs)
+    # of the variable it may want the shape, and no draw
+    shape = compute_batch_shape(params, ndims_params=op.ndims_params)
+    (point,) = graph_replace([point], {rv: pt.zeros(shape, dtype=rv.dtype)}, strict=False)
+    return point
 
 
 @singledispatch
@@ -46,9 +52,22 @@ def given(op, *params):
     return dict(zip(names, params, strict=True))
 
 
+def _untruncated(op, params):
+    """A variable of the untruncated law, to ask things about."""
+    dispatch.refuse_without_density(op)
+    if isinstance(op, SymbolicRandomVariable):
+        # a short constant such as 0.5 is a float32 to it, and only that
+        types = [op.input_types[i] for i in dispatch.parameter_indices(op)]
+        params = [x.astype(of.dtype) for x, of in zip(params, types, strict=True)]
+    node = op.make_node(*dispatch.base_inputs(op, pt.random.shared_rng(seed=None), params))
+    return node.outputs[op.default_output or 0]
+
+
+@dispatch.support.register(object)
 def general_support(op, *params):
     """Edges of the support that the default transform of a family's Op says."""
-    transform = default_transform(op, None)
+    rv = _untruncated(op, params)
+    transform = default_transform(op, rv)
     if transform is transforms.log:
         return 0.0, np.inf
     if transform is transforms.logodds:
@@ -56,7 +75,7 @@ def general_support(op, *params):
     if transform is transforms.circular:
         return -np.pi, np.pi
     if isinstance(transform, transforms.Interval):
-        edges = transform.args_fn(*dispatch.base_inputs(op, None, params))
+        edges = transform.args_fn(*rv.owner.inputs)
         return tuple(
             infinite if edge is None else edge
             for edge, infinite in zip(edges, (-np.inf, np.inf), strict=True)
@@ -64,8 +83,10 @@ def general_support(op, *params):
     return -np.inf, np.inf
 
 
+@dispatch.log_interval_mass.register(object)
 def general_log_interval_mass(op, lower, upper, *params):
     """Log P(lower <= X <= upper) by quadrature."""
+    _refuse_counts(op)
     rule = _for_rule(op, upper, params)
     return quadrature.log_interval_mass(
         rule,
@@ -86,8 +107,10 @@ def general_truncated_logp(op, value, lower, upper, *params):
     return numerator - general_log_interval_mass(op, lower, upper, *params)
 
 
+@dispatch.truncated_quantile.register(object)
 def general_truncated_quantile(op, q, lower, upper, *params):
     """Quantile of the truncated law by quadrature."""
+    _refuse_counts(op)
     rule = _for_rule(op, upper, params)
     return quadrature.quantile(
         rule,
@@ -99,6 +122,18 @@ def general_truncated_quantile(op, q, lower, upper, *params):
         name=dispatch.family_name(op),
         parameters=given(op, *params),
     )
+
+
+def _refuse_counts(op):
+    """Raise for a discrete family, which has no integral."""
+    if dispatch.is_discrete(op):
+        name = dispatch.family_name(op)
+        raise NotImplementedError(
+            f"A truncated {name} is not implemented: it is discrete, and not of PyMC's own. "
+            "pm.Truncated takes it as it is where it has a logcdf=, with PyMC's digits. Between "
+            f"finite bounds, pm.Categorical of p = exp(logp(lower)), ..., exp(logp(upper)) over "
+            "their sum is the law of x - lower."
+        )
 
 
 def _legal(op, lower, upper, params):
