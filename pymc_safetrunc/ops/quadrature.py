@@ -36,7 +36,7 @@ DISTANCES_IN_C = f"""
 """
 
 
-class HeldOp(KernelOp):
+class UndifferentiatedOp(KernelOp):
     """A function that no derivative flows through, on JAX too: there an Op's own rule counts.
 
     Several of one output each, where one of several outputs would do: PyTensor fuses those, and
@@ -52,18 +52,18 @@ class HeldOp(KernelOp):
         return [DisconnectedType()() for _ in inputs]
 
 
-class Held(HeldOp):
+class StopGradient(UndifferentiatedOp):
     """The input itself."""
 
     nin = 1
-    kernel = staticmethod(kernels.held)
+    kernel = staticmethod(kernels.stop_gradient)
 
     def c_code(self, node, name, inputs, outputs, sub):
         """Copy."""
         return f"{outputs[0]} = (double) {inputs[0]};"
 
 
-class Node(HeldOp):
+class Node(UndifferentiatedOp):
     """X at a coordinate of a side."""
 
     nin = 5
@@ -76,7 +76,7 @@ class Node(HeldOp):
             from_end < from_cut ? {end} - {side} * from_end : {cut} + {side} * from_cut; }}"""
 
 
-class NodeToUpper(HeldOp):
+class NodeToUpper(UndifferentiatedOp):
     """Distance from there to the upper bound."""
 
     nin = 4
@@ -89,7 +89,7 @@ class NodeToUpper(HeldOp):
             {outputs[0]} = {side} > 0 ? from_end : {beyond} + from_cut; }}"""
 
 
-class LogSlope(HeldOp):
+class LogSlope(UndifferentiatedOp):
     """Log of the derivative of x in the coordinate, over the length of the side."""
 
     nin = 2
@@ -217,7 +217,7 @@ def numba_funcify_row_op(op, node, **kwargs):
 node: Any = Elemwise(Node(name="node"))
 node_to_upper: Any = Elemwise(NodeToUpper(name="node_to_upper"))
 log_slope: Any = Elemwise(LogSlope(name="log_slope"))
-held: Any = Elemwise(Held(name="held"))
+stop_gradient: Any = Elemwise(StopGradient(name="stop_gradient"))
 mass_between: Any = Elemwise(MassBetween(name="mass_between"))
 place_of_share: Any = Blockwise(PlaceOfShare())
 

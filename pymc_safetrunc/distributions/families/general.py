@@ -14,7 +14,7 @@ from pymc.distributions import transforms
 
 from pymc_safetrunc._upstream import default_transform, distribution_support_point
 from pymc_safetrunc.distributions.families import dispatch, quadrature
-from pymc_safetrunc.ops.quadrature import held
+from pymc_safetrunc.ops.quadrature import stop_gradient
 
 
 @singledispatch
@@ -81,7 +81,7 @@ def general_log_interval_mass(op, lower, upper, *params):
 def general_truncated_logp(op, value, lower, upper, *params):
     """Log-density at a value between the bounds, of the same formula as the mass below it."""
     # what the upper bound is for is a distance, which it cancels out of
-    at = held(upper)
+    at = stop_gradient(upper)
     numerator = log_density(op, value, at, at - value, *params)
     return numerator - general_log_interval_mass(op, lower, upper, *params)
 
@@ -109,5 +109,5 @@ def _legal(op, lower, upper, params):
 
 def _for_rule(op, upper, params):
     """The log-density as a rule calls it, which adds three axes to the batch."""
-    upper, *params = (pt.shape_padright(x, 3) for x in (held(upper), *params))
+    upper, *params = (pt.shape_padright(x, 3) for x in (stop_gradient(upper), *params))
     return lambda x, to_upper: log_density(op, x, upper, to_upper, *params)
