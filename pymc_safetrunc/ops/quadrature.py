@@ -23,18 +23,6 @@ from pymc_safetrunc.kernels import quadrature as kernels
 from pymc_safetrunc.kernels.c_source import kernel_version
 from pymc_safetrunc.ops.kernel_op import KernelOp
 
-# The kernel of the same name in C, for Ops with the inputs u and length.
-DISTANCES_IN_C = f"""
-    const double small = exp(-fabs({{u}}));
-    double from_cut = {{u}} < 0 ? small : 1 / small, from_end = HUGE_VAL;
-    if ({{length}} < HUGE_VAL) {{{{
-        const double shorter = fmax({{length}} * small / (1 + small), {kernels.NEAREST});
-        const double longer = {{length}} / (1 + small);
-        from_cut = {{u}} < 0 ? shorter : longer;
-        from_end = {{u}} < 0 ? longer : shorter;
-    }}}}
-"""
-
 
 class UndifferentiatedOp(KernelOp):
     """A function that no derivative flows through, on JAX too: there an Op's own rule counts.
@@ -57,10 +45,7 @@ class StopGradient(UndifferentiatedOp):
 
     nin = 1
     kernel = staticmethod(kernels.stop_gradient)
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Copy."""
-        return f"{outputs[0]} = (double) {inputs[0]};"
+    c_function = "safetrunc_stop_gradient"
 
 
 class Node(UndifferentiatedOp):
@@ -68,12 +53,7 @@ class Node(UndifferentiatedOp):
 
     nin = 5
     kernel = staticmethod(kernels.node)
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Do as the kernel does."""
-        u, cut, end, length, side = inputs
-        return f"""{{ {DISTANCES_IN_C.format(u=u, length=length)} {outputs[0]} =
-            from_end < from_cut ? {end} - {side} * from_end : {cut} + {side} * from_cut; }}"""
+    c_function = "safetrunc_node"
 
 
 class NodeToUpper(UndifferentiatedOp):
@@ -81,12 +61,7 @@ class NodeToUpper(UndifferentiatedOp):
 
     nin = 4
     kernel = staticmethod(kernels.node_to_upper)
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Do as the kernel does."""
-        u, beyond, length, side = inputs
-        return f"""{{ {DISTANCES_IN_C.format(u=u, length=length)}
-            {outputs[0]} = {side} > 0 ? from_end : {beyond} + from_cut; }}"""
+    c_function = "safetrunc_node_to_upper"
 
 
 class LogSlope(UndifferentiatedOp):
@@ -94,12 +69,7 @@ class LogSlope(UndifferentiatedOp):
 
     nin = 2
     kernel = staticmethod(kernels.log_slope)
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Do as the kernel does."""
-        u, length = inputs
-        finite = f"-fabs({u}) - 2 * log1p(exp(-fabs({u})))"
-        return f"{outputs[0]} = {length} < HUGE_VAL ? {finite} : {u};"
+    c_function = "safetrunc_log_slope"
 
 
 class MassBetween(KernelOp):
@@ -111,6 +81,7 @@ class MassBetween(KernelOp):
 
     nin = 5
     kernel = staticmethod(kernels.mass_between)
+    c_function = "safetrunc_mass_between"
 
     def connection_pattern(self, node):
         """No derivative of first order flows through the densities at the bounds."""
@@ -128,10 +99,6 @@ class MassBetween(KernelOp):
             DisconnectedType()(),
             DisconnectedType()(),
         ]
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Copy."""
-        return f"{outputs[0]} = (double) {inputs[0]};"
 
 
 class RowOp(Op):

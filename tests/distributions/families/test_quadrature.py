@@ -11,7 +11,7 @@ from scipy import integrate, special, stats
 from pymc_safetrunc.distributions.families import quadrature
 from pymc_safetrunc.distributions.truncated import Truncated
 from pymc_safetrunc.kernels import quadrature as kernels
-from pymc_safetrunc.ops.quadrature import place_of_share, regrid
+from pymc_safetrunc.ops.quadrature import log_slope, node, node_to_upper, place_of_share, regrid
 from tests.accuracy.test_families import judge
 from tests.backends import GRAPH_MODES, compiled
 
@@ -222,10 +222,36 @@ def test_the_rows_say_the_same_in_either_form(mode):
     series = share @ kernels.LEGENDRE.T
     edges = np.sort(rng.uniform(-9, 9, (5, 2, 17)), axis=-1)
     q = rng.uniform(size=5)
-    constants = [pt.constant(x) for x in (u, seen, edges, series, q[:, None])]
-    outputs = [regrid(*constants[:2], 16), place_of_share(*constants[2:])]
-    cells, place = compiled([], outputs, mode)()
+    arguments = (u, seen, edges, series, q[:, None])
+    variables = [pt.tensor(dtype="float64", shape=x.shape) for x in arguments]
+    outputs = [regrid(*variables[:2], 16), place_of_share(*variables[2:])]
+    cells, place = compiled(variables, outputs, mode)(*arguments)
     for i in range(5):
         np.testing.assert_allclose(cells[i], kernels.regrid(u[i], seen[i], 16), atol=1e-9)
         expected = kernels.place_of_share(edges[i], series[i], q[i])
         np.testing.assert_allclose(place[i], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("mode", ["CVM", pytest.param("NUMBA", marks=pytest.mark.soak), "JAX"])
+def test_the_places_of_nodes_say_the_same_in_either_form(mode):
+    """Next to the cut, next to the end and between, of a long, a short and an endless side."""
+    u, length, side = (
+        x.ravel()
+        for x in np.meshgrid([-650.0, -1.5, 0.0, 2.0, 650.0], [1e-9, 3.0, 1e5, INF], [-1.0, 1.0])
+    )
+    cut, beyond = np.float64(0.25), np.float64(7.0)
+    end = cut + side * length
+    variables = [pt.constant(x) for x in (u, cut, end, length, side, beyond)]
+    t, *rest, sides, to_end = variables
+    outputs = [node(t, *rest, sides), node_to_upper(t, to_end, rest[2], sides)]
+    found = compiled([], [*outputs, log_slope(t, rest[2])], mode)()
+    expected = [
+        [
+            kernels.node(*row)
+            for row in zip(u, np.full_like(u, cut), end, length, side, strict=True)
+        ],
+        [kernels.node_to_upper(a, beyond, b, c) for a, b, c in zip(u, length, side, strict=True)],
+        [kernels.log_slope(a, b) for a, b in zip(u, length, strict=True)],
+    ]
+    for got, exact in zip(found, expected, strict=True):
+        np.testing.assert_allclose(got, exact, rtol=1e-15)
