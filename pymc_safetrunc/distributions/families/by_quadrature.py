@@ -25,7 +25,7 @@ from pytensor.tensor.random.basic import (
 )
 
 from pymc_safetrunc.distributions.families import dispatch, general
-from pymc_safetrunc.distributions.families.safe import distance, log1p_square
+from pymc_safetrunc.distributions.families.safe import distance, limit_at_zero, log1p_square
 
 LOG_2PI = np.log(2 * np.pi)
 # the normal CDF is 1 to within 3e-5 there
@@ -98,6 +98,13 @@ def _(op, x, upper, to_upper, alpha, scale):
     return (alpha - 1) * pt.log(z) - z - pt.log(scale) - pt.gammaln(alpha)
 
 
+@general.log_density_at_value.register(GammaRV)
+def _(op, x, upper, to_upper, alpha, scale):
+    positive = x > 0
+    inside = general.log_density(op, pt.switch(positive, x, 1), upper, to_upper, alpha, scale)
+    return pt.switch(positive, inside, limit_at_zero(alpha, -x / scale - pt.log(scale)))
+
+
 @general.centre.register(GammaRV)
 def _(op, alpha, scale):
     return alpha * scale
@@ -119,12 +126,29 @@ def _(op, alpha, beta):
     return beta / (alpha + 1)
 
 
+def distance_from_one(upper, to_upper):
+    """1 - x, opaque: log((1 - upper) + to_upper) would be rewritten to log1p(to_upper - upper)."""
+    return distance(to_upper, upper - 1, np.float64(1))
+
+
 @general.log_density.register(BetaRV)
 def _(op, x, upper, to_upper, alpha, beta):
     log_norm = pt.gammaln(alpha) + pt.gammaln(beta) - pt.gammaln(alpha + beta)
-    # opaque: log((1 - upper) + to_upper) would be rewritten to log1p(to_upper - upper)
-    from_one = distance(to_upper, upper - 1, np.float64(1))
+    from_one = distance_from_one(upper, to_upper)
     return (alpha - 1) * pt.log(x) + (beta - 1) * pt.log(from_one) - log_norm
+
+
+@general.log_density_at_value.register(BetaRV)
+def _(op, x, upper, to_upper, alpha, beta):
+    from_one = distance_from_one(upper, to_upper)
+    positive, below_one = x > 0, from_one > 0
+    between = pt.and_(positive, below_one)
+    known = pt.switch(between, x, 0.5), upper, pt.switch(between, to_upper, upper - 0.5)
+    inside = general.log_density(op, *known, alpha, beta)
+    rest = (beta - 1) * pt.log(pt.switch(below_one, from_one, 1))
+    at_zero = limit_at_zero(alpha, pt.log(beta) + rest)
+    at_one = limit_at_zero(beta, pt.log(alpha) + (alpha - 1) * pt.log(pt.switch(positive, x, 1)))
+    return pt.switch(between, inside, pt.switch(positive, at_one, at_zero))
 
 
 @general.centre.register(BetaRV)

@@ -28,6 +28,15 @@ def log_density(op, x, upper, to_upper, *params):
 
 
 @singledispatch
+def log_density_at_value(op, x, upper, to_upper, *params):
+    """The same for a value, which may be on an edge of the support: its limit there.
+
+    For a family whose formula is 0 times infinity there; no node of a rule is on an edge.
+    """
+    return log_density(op, x, upper, to_upper, *params)
+
+
+@singledispatch
 def centre(op, *params):
     """Some point of the body: mode, median, mean or something between."""
     dispatch.refuse_without_density(op)
@@ -82,7 +91,7 @@ def general_truncated_logp(op, value, lower, upper, *params):
     """Log-density at a value between the bounds, of the same formula as the mass below it."""
     # what the upper bound is for is a distance, which it cancels out of
     at = stop_gradient(upper)
-    numerator = log_density(op, value, at, at - value, *params)
+    numerator = log_density_at_value(op, value, at, at - value, *params)
     return numerator - general_log_interval_mass(op, lower, upper, *params)
 
 
