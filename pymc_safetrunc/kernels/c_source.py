@@ -1,4 +1,4 @@
-"""The C text of the kernels: the Python tables and constants, then the header."""
+"""The C text of the kernels: the Python tables and constants, then the headers."""
 
 from functools import cache
 from hashlib import sha256
@@ -9,12 +9,15 @@ from pymc_safetrunc.kernels import (
     elementary,
     log_interval,
     narrow,
+    quadrature,
     tail_table,
     truncated_normal,
     truncated_normal_quantile,
 )
 
 FOLDER = Path(__file__).parent
+# The first has the macro that the others begin their functions with.
+HEADERS = ("truncated_normal.h", "quadrature.h")
 
 CONSTANTS = (
     (tail_table, ("OFFSET", "PIECES", "RATIO_2", "RATIO_4")),
@@ -40,6 +43,7 @@ CONSTANTS = (
     (counts, ("SERIES_FROM", "NEAR")),
     (elementary, ("LOG_LARGEST", "SQUARE_IS_ALL", "LOG_2")),
     (log_interval, ("HALF_LOG_2PI", "CENTRAL_WIDTH")),
+    (quadrature, ("NEAREST",)),
     (truncated_normal_quantile, ("MAX_STEPS", "SPLITTER", "SMALLEST_SQUARED", "LARGEST_SQUARED")),
 )
 
@@ -58,9 +62,9 @@ def c_source() -> str:
     lines = [
         _declaration(name, getattr(module, name)) for module, names in CONSTANTS for name in names
     ]
-    header = (FOLDER / "c" / "truncated_normal.h").read_text()
+    headers = [(FOLDER / "c" / name).read_text() for name in HEADERS]
     guard = "SAFETRUNC_KERNELS"
-    return "\n".join([f"#ifndef {guard}", f"#define {guard}", *lines, header, "#endif", ""])
+    return "\n".join([f"#ifndef {guard}", f"#define {guard}", *lines, *headers, "#endif", ""])
 
 
 @cache

@@ -31,15 +31,31 @@ def stirling_error(x):
 
 
 @kernel
+def near_deviance(x, mean, v):
+    """The deviance as a series in v."""
+    s = v * v
+    tail = 1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0 + s * (1.0 / 17.0 + s / 19.0)))
+    series = 1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * tail)))
+    return (x - mean) * v + 2.0 * x * v * s * series
+
+
+@kernel
 def deviance(x, mean):
     """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
     v = (x - mean) / (x + mean)
     if abs(v) < NEAR:
-        s = v * v
-        tail = 1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0 + s * (1.0 / 17.0 + s / 19.0)))
-        series = 1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * tail)))
-        return (x - mean) * v + 2.0 * x * v * s * series
+        return near_deviance(x, mean, v)
     ratio = x / mean
     if ratio > 0.0:
         return x * math.log(ratio) + mean - x
     return mean if ratio == 0.0 else math.nan
+
+
+@kernel
+def deviance_of_log(x, mean, log_ratio):
+    """The deviance where log(x/mean) is at hand; an x that is small takes it as it stands."""
+    if x > SERIES_FROM:
+        v = (x - mean) / (x + mean)
+        if abs(v) < NEAR:
+            return near_deviance(x, mean, v)
+    return x * log_ratio + mean - x

@@ -73,7 +73,7 @@ def log_slope(u, length):
 
 
 @kernel
-def held(x):
+def stop_gradient(x):
     """Return x."""
     return x
 

@@ -1,5 +1,6 @@
 """The parts of log-densities of counts as Ops: a fraction of the graph of an expression."""
 
+from pytensor.gradient import DisconnectedType
 from pytensor.scalar.basic import log, switch
 from pytensor.scalar.math import psi
 
@@ -40,5 +41,27 @@ class Deviance(KernelOp):
         return [cotangent * log(x / mean), cotangent * ((mean - x) / mean)]
 
 
+class DevianceOfLog(KernelOp):
+    """x log(x/mean) + mean - x from x, mean and that logarithm, which is the derivative in x, too.
+
+    Its own derivative is that of the others.
+    """
+
+    nin = 3
+    kernel = staticmethod(kernels.deviance_of_log)
+    c_function = "safetrunc_deviance_of_log"
+
+    def connection_pattern(self, node):
+        """No derivative flows through the logarithm."""
+        return [[True], [True], [False]]
+
+    def pullback(self, inputs, outputs, cotangents):
+        """log(x/mean) and (mean - x)/mean."""
+        x, mean, log_ratio = inputs
+        (cotangent,) = cotangents
+        return [cotangent * log_ratio, cotangent * ((mean - x) / mean), DisconnectedType()()]
+
+
 stirling_error = StirlingError(name="stirling_error")
 deviance = Deviance(name="deviance")
+deviance_of_log = DevianceOfLog(name="deviance_of_log")

@@ -23,20 +23,8 @@ from pymc_safetrunc.kernels import quadrature as kernels
 from pymc_safetrunc.kernels.c_source import kernel_version
 from pymc_safetrunc.ops.kernel_op import KernelOp
 
-# The kernel of the same name in C, for Ops with the inputs u and length.
-DISTANCES_IN_C = f"""
-    const double small = exp(-fabs({{u}}));
-    double from_cut = {{u}} < 0 ? small : 1 / small, from_end = HUGE_VAL;
-    if ({{length}} < HUGE_VAL) {{{{
-        const double shorter = fmax({{length}} * small / (1 + small), {kernels.NEAREST});
-        const double longer = {{length}} / (1 + small);
-        from_cut = {{u}} < 0 ? shorter : longer;
-        from_end = {{u}} < 0 ? longer : shorter;
-    }}}}
-"""
 
-
-class HeldOp(KernelOp):
+class UndifferentiatedOp(KernelOp):
     """A function that no derivative flows through, on JAX too: there an Op's own rule counts.
 
     Several of one output each, where one of several outputs would do: PyTensor fuses those, and
@@ -52,54 +40,36 @@ class HeldOp(KernelOp):
         return [DisconnectedType()() for _ in inputs]
 
 
-class Held(HeldOp):
+class StopGradient(UndifferentiatedOp):
     """The input itself."""
 
     nin = 1
-    kernel = staticmethod(kernels.held)
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Copy."""
-        return f"{outputs[0]} = (double) {inputs[0]};"
+    kernel = staticmethod(kernels.stop_gradient)
+    c_function = "safetrunc_stop_gradient"
 
 
-class Node(HeldOp):
+class Node(UndifferentiatedOp):
     """X at a coordinate of a side."""
 
     nin = 5
     kernel = staticmethod(kernels.node)
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Do as the kernel does."""
-        u, cut, end, length, side = inputs
-        return f"""{{ {DISTANCES_IN_C.format(u=u, length=length)} {outputs[0]} =
-            from_end < from_cut ? {end} - {side} * from_end : {cut} + {side} * from_cut; }}"""
+    c_function = "safetrunc_node"
 
 
-class NodeToUpper(HeldOp):
+class NodeToUpper(UndifferentiatedOp):
     """Distance from there to the upper bound."""
 
     nin = 4
     kernel = staticmethod(kernels.node_to_upper)
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Do as the kernel does."""
-        u, beyond, length, side = inputs
-        return f"""{{ {DISTANCES_IN_C.format(u=u, length=length)}
-            {outputs[0]} = {side} > 0 ? from_end : {beyond} + from_cut; }}"""
+    c_function = "safetrunc_node_to_upper"
 
 
-class LogSlope(HeldOp):
+class LogSlope(UndifferentiatedOp):
     """Log of the derivative of x in the coordinate, over the length of the side."""
 
     nin = 2
     kernel = staticmethod(kernels.log_slope)
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Do as the kernel does."""
-        u, length = inputs
-        finite = f"-fabs({u}) - 2 * log1p(exp(-fabs({u})))"
-        return f"{outputs[0]} = {length} < HUGE_VAL ? {finite} : {u};"
+    c_function = "safetrunc_log_slope"
 
 
 class MassBetween(KernelOp):
@@ -111,6 +81,7 @@ class MassBetween(KernelOp):
 
     nin = 5
     kernel = staticmethod(kernels.mass_between)
+    c_function = "safetrunc_mass_between"
 
     def connection_pattern(self, node):
         """No derivative of first order flows through the densities at the bounds."""
@@ -128,10 +99,6 @@ class MassBetween(KernelOp):
             DisconnectedType()(),
             DisconnectedType()(),
         ]
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        """Copy."""
-        return f"{outputs[0]} = (double) {inputs[0]};"
 
 
 class RowOp(Op):
@@ -217,7 +184,7 @@ def numba_funcify_row_op(op, node, **kwargs):
 node: Any = Elemwise(Node(name="node"))
 node_to_upper: Any = Elemwise(NodeToUpper(name="node_to_upper"))
 log_slope: Any = Elemwise(LogSlope(name="log_slope"))
-held: Any = Elemwise(Held(name="held"))
+stop_gradient: Any = Elemwise(StopGradient(name="stop_gradient"))
 mass_between: Any = Elemwise(MassBetween(name="mass_between"))
 place_of_share: Any = Blockwise(PlaceOfShare())
 

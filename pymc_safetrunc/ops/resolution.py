@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 from pymc.logprob.utils import CheckParameterValue, ParameterValueError
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_cache_key
 
-from pymc_safetrunc.ops.quadrature import held
+from pymc_safetrunc.ops.quadrature import stop_gradient
 
 
 class UnresolvedDensityError(ParameterValueError):
@@ -89,7 +89,7 @@ def check_resolved(result, resolved, message, given, *, can_be_replaced_by_ninf=
         Whether it is -inf inside a model.
     """
     # no derivative is to go through these, a product of 0 and a NaN included
-    columns = [result, *(held(x) for x in (resolved.astype("float64"), *given.values()))]
+    columns = [result, *(stop_gradient(x) for x in (resolved.astype("float64"), *given.values()))]
     table = pt.stack(pt.broadcast_arrays(*columns), axis=-1)
     check = ResolvedCheck(message, "; ".join(given), can_be_replaced_by_ninf)
     return check(table, pt.all(resolved))[..., 0]

@@ -23,9 +23,9 @@ def test_constants_are_the_python_ones(module, name):
         assert float(body) == value
 
 
-def test_every_constant_of_the_header_is_declared():
-    header = (c_source.FOLDER / "c" / "truncated_normal.h").read_text()
-    used = set(re.findall(r"SAFETRUNC_([A-Z_0-9]+)", header)) - {"FUNCTION"}
+def test_every_constant_of_the_headers_is_declared():
+    headers = [path.read_text() for path in c_source.FOLDER.glob("c/*.h")]
+    used = set(re.findall(r"SAFETRUNC_([A-Z_0-9]+)", "".join(headers))) - {"FUNCTION"}
     assert used <= {name for _, name in NAMES}
 
 

@@ -18,14 +18,25 @@ def stirling_error(x):
     return jnp.where(large, series, exact)
 
 
-def deviance(x, mean):
-    """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
+def near_deviance(x, mean):
+    """Whether x and mean are near each other, and the deviance as a series where they are."""
     v = (x - mean) / (x + mean)
     s = v * v
     tail = 1 / 11 + s * (1 / 13 + s * (1 / 15 + s * (1 / 17 + s / 19)))
     series = 1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9 + s * tail)))
-    near = (x - mean) * v + 2 * x * v * s * series
+    return jnp.abs(v) < NEAR, (x - mean) * v + 2 * x * v * s * series
+
+
+def deviance(x, mean):
+    """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
+    is_near, near = near_deviance(x, mean)
     ratio = x / mean
     known = ratio > 0
     far = jnp.where(known, x * jnp.log(jnp.where(known, ratio, 1)) + mean - x, mean)
-    return jnp.where(jnp.abs(v) < NEAR, near, far)
+    return jnp.where(is_near, near, far)
+
+
+def deviance_of_log(x, mean, log_ratio):
+    """The deviance where log(x/mean) is at hand; an x that is small takes it as it stands."""
+    is_near, near = near_deviance(x, mean)
+    return jnp.where((x > SERIES_FROM) & is_near, near, x * log_ratio + mean - x)

@@ -13,12 +13,12 @@ from pytensor.link.jax.dispatch import jax_funcify
 
 from pymc_safetrunc.kernels import quadrature as kernels
 from pymc_safetrunc.ops.quadrature import (
-    Held,
     LogSlope,
     Node,
     NodeToUpper,
     PlaceOfShare,
     Regrid,
+    StopGradient,
 )
 
 
@@ -51,7 +51,7 @@ def log_slope(u, length):
     return jnp.where(jnp.isfinite(length), -jnp.abs(u) - 2 * jnp.log1p(jnp.exp(-jnp.abs(u))), u)
 
 
-def held(x):
+def stop_gradient(x):
     """Return x."""
     return x
 
@@ -104,18 +104,23 @@ def place_of_share(edges, series, q):
     return jnp.stack([u, side.astype(u.dtype)])
 
 
-HELD = {Held: held, Node: node, NodeToUpper: node_to_upper, LogSlope: log_slope}
+UNDIFFERENTIATED = {
+    StopGradient: stop_gradient,
+    Node: node,
+    NodeToUpper: node_to_upper,
+    LogSlope: log_slope,
+}
 
 
-def funcify_held(array_kernel, op, **kwargs):
+def funcify_undifferentiated(array_kernel, op, **kwargs):
     """The array kernel, of inputs that no derivative flows to."""
     return lambda *inputs: array_kernel(*map(jax.lax.stop_gradient, inputs))
 
 
 def register():
     """Give PyTensor's JAX backend the rows, and the Bessel function of PyMC."""
-    for op_class, array_kernel in HELD.items():
-        jax_funcify.register(op_class)(partial(funcify_held, array_kernel))
+    for op_class, array_kernel in UNDIFFERENTIATED.items():
+        jax_funcify.register(op_class)(partial(funcify_undifferentiated, array_kernel))
 
     @jax_funcify.register(Regrid)
     def funcify_regrid(op, **kwargs):

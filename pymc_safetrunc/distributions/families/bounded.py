@@ -7,6 +7,7 @@ from pytensor.tensor.random.basic import TriangularRV, UniformRV
 
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.safe import (
+    limit_at_zero,
     log1mexp,
     log1mexp_exp,
     power_density,
@@ -167,10 +168,11 @@ class _Kumaraswamy:
         return self.b * self.log_rest_lower + self.log_shape
 
     def logp(self, value):
-        log_rest = _log_rest(value, self.a)
+        at_edge = value >= 1
+        rest = (self.b - 1) * _log_rest(pt.switch(at_edge, 0.5, value), self.a)
+        rest = pt.switch(at_edge, limit_at_zero(self.b, 0.0), rest)
         base = pt.log(self.a) + pt.log(self.b) + power_density(self.a, value, 1)
-        relative = (self.b - 1) * log_rest - self.b * self.log_rest_lower
-        return base + relative - self.log_shape
+        return base + rest - self.b * self.log_rest_lower - self.log_shape
 
     def quantile(self, q, lower):
         step = -pt.log1p(q * pt.expm1(-pt.exp(self.log_d)))

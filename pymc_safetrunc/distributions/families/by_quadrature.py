@@ -5,6 +5,8 @@ underflown, and nothing cancels in a tail. A parameter of a support or a centre 
 PyTensor's Op.
 """
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.continuous import (
@@ -16,6 +18,7 @@ from pymc.distributions.continuous import (
     WaldRV,
 )
 from pymc.distributions.dist_math import i0e
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.basic import (
     BetaRV,
     GammaRV,
@@ -25,7 +28,11 @@ from pytensor.tensor.random.basic import (
 )
 
 from pymc_safetrunc.distributions.families import dispatch, general
-from pymc_safetrunc.distributions.families.safe import distance, log1p_square
+from pymc_safetrunc.distributions.families.count_density import stirling_error
+from pymc_safetrunc.distributions.families.safe import distance, limit_at_zero, log1p_square
+from pymc_safetrunc.ops import counts as count_ops
+
+deviance_of_log: Any = Elemwise(count_ops.deviance_of_log)
 
 LOG_2PI = np.log(2 * np.pi)
 # the normal CDF is 1 to within 3e-5 there
@@ -92,10 +99,28 @@ def _(op):
     return True
 
 
+def log_gamma_kernel(alpha, z):
+    """log(alpha/z), and the log of z^alpha exp(-z)/Gamma(alpha) of what is small where it is large.
+
+    As in `count_density`: a difference of log-gammas and powers loses what they have in common.
+    There is one logarithm for each z, which is the derivative in alpha as well.
+    """
+    log_ratio = pt.log(alpha) - pt.log(z)
+    leftover = stirling_error(alpha) + deviance_of_log(alpha, z, log_ratio)
+    return log_ratio, (pt.log(alpha) - LOG_2PI) / 2 - leftover
+
+
 @general.log_density.register(GammaRV)
 def _(op, x, upper, to_upper, alpha, scale):
-    z = x / scale
-    return (alpha - 1) * pt.log(z) - z - pt.log(scale) - pt.gammaln(alpha)
+    log_ratio, log_kernel = log_gamma_kernel(alpha, x / scale)
+    return log_kernel + log_ratio - pt.log(alpha) - pt.log(scale)
+
+
+@general.log_density_at_value.register(GammaRV)
+def _(op, x, upper, to_upper, alpha, scale):
+    positive = x > 0
+    inside = general.log_density(op, pt.switch(positive, x, 1), upper, to_upper, alpha, scale)
+    return pt.switch(positive, inside, limit_at_zero(alpha, -x / scale - pt.log(scale)))
 
 
 @general.centre.register(GammaRV)
@@ -110,8 +135,8 @@ def _(op, alpha, scale):
 
 @general.log_density.register(InvGammaRV)
 def _(op, x, upper, to_upper, alpha, beta):
-    z = beta / x
-    return alpha * pt.log(z) - z - pt.log(x) - pt.gammaln(alpha)
+    log_ratio, log_kernel = log_gamma_kernel(alpha, beta / x)
+    return log_kernel - log_ratio + pt.log(alpha) - pt.log(beta)
 
 
 @general.centre.register(InvGammaRV)
@@ -119,12 +144,36 @@ def _(op, alpha, beta):
     return beta / (alpha + 1)
 
 
+def distance_from_one(upper, to_upper):
+    """1 - x, opaque: log((1 - upper) + to_upper) would be rewritten to log1p(to_upper - upper)."""
+    return distance(to_upper, upper - 1, np.float64(1))
+
+
 @general.log_density.register(BetaRV)
 def _(op, x, upper, to_upper, alpha, beta):
-    log_norm = pt.gammaln(alpha) + pt.gammaln(beta) - pt.gammaln(alpha + beta)
-    # opaque: log((1 - upper) + to_upper) would be rewritten to log1p(to_upper - upper)
-    from_one = distance(to_upper, upper - 1, np.float64(1))
-    return (alpha - 1) * pt.log(x) + (beta - 1) * pt.log(from_one) - log_norm
+    """By Stirling's errors and two deviances, of alpha from its share x of alpha + beta."""
+    total = alpha + beta
+    below, above = total * x, total * distance_from_one(upper, to_upper)
+    log_alpha, log_beta, log_total = pt.log(alpha), pt.log(beta), pt.log(total)
+    log_ratio, log_ratio_above = log_alpha - pt.log(below), log_beta - pt.log(above)
+    apart = deviance_of_log(alpha, below, log_ratio)
+    apart += deviance_of_log(beta, above, log_ratio_above)
+    leftover = stirling_error(total) - stirling_error(alpha) - stirling_error(beta)
+    rest = (3 * log_total - log_alpha - log_beta - LOG_2PI) / 2 + leftover
+    return log_ratio + log_ratio_above - apart + rest
+
+
+@general.log_density_at_value.register(BetaRV)
+def _(op, x, upper, to_upper, alpha, beta):
+    from_one = distance_from_one(upper, to_upper)
+    positive, below_one = x > 0, from_one > 0
+    between = pt.and_(positive, below_one)
+    known = pt.switch(between, x, 0.5), upper, pt.switch(between, to_upper, upper - 0.5)
+    inside = general.log_density(op, *known, alpha, beta)
+    rest = (beta - 1) * pt.log(pt.switch(below_one, from_one, 1))
+    at_zero = limit_at_zero(alpha, pt.log(beta) + rest)
+    at_one = limit_at_zero(beta, pt.log(alpha) + (alpha - 1) * pt.log(pt.switch(positive, x, 1)))
+    return pt.switch(between, inside, pt.switch(positive, at_one, at_zero))
 
 
 @general.centre.register(BetaRV)
@@ -134,7 +183,8 @@ def _(op, alpha, beta):
 
 def log_student_t(z, nu, sigma):
     """Log-density of Student's t, z scaled by sigma."""
-    log_norm = pt.gammaln((nu + 1) / 2) - pt.gammaln(nu / 2) - pt.log(nu * np.pi) / 2
+    leftover = stirling_error((nu + 1) / 2) - stirling_error(nu / 2)
+    log_norm = leftover + (nu * pt.log1p(1 / nu) - 1 - LOG_2PI) / 2
     return log_norm - pt.log(sigma) - (nu + 1) / 2 * log1p_square(z / pt.sqrt(nu))
 
 

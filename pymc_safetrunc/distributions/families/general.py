@@ -18,7 +18,7 @@ from pytensor.tensor.random.utils import compute_batch_shape
 
 from pymc_safetrunc._upstream import default_transform, distribution_support_point
 from pymc_safetrunc.distributions.families import dispatch, quadrature
-from pymc_safetrunc.ops.quadrature import held
+from pymc_safetrunc.ops.quadrature import stop_gradient
 
 
 @singledispatch
@@ -29,6 +29,15 @@ def log_density(op, x, upper, to_upper, *params):
     + to_upper, which keeps its digits where x has rounded to the edge.
     """
     return dispatch.base_logp(op, x, *params)
+
+
+@singledispatch
+def log_density_at_value(op, x, upper, to_upper, *params):
+    """The same for a value, which may be on an edge of the support: its limit there.
+
+    For a family whose formula is 0 times infinity there; no node of a rule is on an edge.
+    """
+    return log_density(op, x, upper, to_upper, *params)
 
 
 @singledispatch
@@ -102,8 +111,8 @@ def general_log_interval_mass(op, lower, upper, *params):
 def general_truncated_logp(op, value, lower, upper, *params):
     """Log-density at a value between the bounds, of the same formula as the mass below it."""
     # what the upper bound is for is a distance, which it cancels out of
-    at = held(upper)
-    numerator = log_density(op, value, at, at - value, *params)
+    at = stop_gradient(upper)
+    numerator = log_density_at_value(op, value, at, at - value, *params)
     return numerator - general_log_interval_mass(op, lower, upper, *params)
 
 
@@ -144,5 +153,5 @@ def _legal(op, lower, upper, params):
 
 def _for_rule(op, upper, params):
     """The log-density as a rule calls it, which adds three axes to the batch."""
-    upper, *params = (pt.shape_padright(x, 3) for x in (held(upper), *params))
+    upper, *params = (pt.shape_padright(x, 3) for x in (stop_gradient(upper), *params))
     return lambda x, to_upper: log_density(op, x, upper, to_upper, *params)

@@ -5,7 +5,7 @@ import pytensor.tensor as pt
 from pymc.distributions.continuous import InterpolatedRV
 
 from pymc_safetrunc.distributions.families import dispatch
-from pymc_safetrunc.ops.quadrature import held, mass_between
+from pymc_safetrunc.ops.quadrature import mass_between, stop_gradient
 
 
 @dispatch.support.register(InterpolatedRV)
@@ -48,7 +48,9 @@ def log_density(x, x_points, pdf_points):
 @dispatch.log_interval_mass.register(InterpolatedRV)
 def _(op, lower, upper, x_points, pdf_points, cdf_points):
     """Derivatives in the bounds are density over mass: those of the trapezes add up and cancel."""
-    _, width, height, slope = trapezes(held(lower), held(upper), x_points, pdf_points)
+    _, width, height, slope = trapezes(
+        stop_gradient(lower), stop_gradient(upper), x_points, pdf_points
+    )
     return mass_between(
         pt.log(masses(width, height, slope).sum(-1)),
         lower,

@@ -30,7 +30,7 @@ from pymc_safetrunc._upstream import BaseMixtureRV
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.law import TruncatedLaw
 from pymc_safetrunc.distributions.families.quadrature import LEAST_Q
-from pymc_safetrunc.ops.quadrature import held
+from pymc_safetrunc.ops.quadrature import stop_gradient
 
 # The largest q below 1.
 GREATEST_Q = np.float64(1 - 2.0**-53)
@@ -265,7 +265,7 @@ class _Parts(list):
 
 def _log_sum(terms):
     """Log of a sum of exponentials, with derivatives where some or all of them are 0."""
-    largest = held(reduce(pt.maximum, terms))
+    largest = stop_gradient(reduce(pt.maximum, terms))
     largest = pt.switch(pt.eq(largest, -np.inf), 0.0, largest)
     total = reduce(pt.add, [pt.exp(x - largest) for x in terms])
     positive = total > 0
@@ -338,7 +338,7 @@ def _(op, value, lower, upper, *params):
     derivatives are those of the whole mass alone, where they do not cancel.
     """
     log_mass = _Parts(op, params, lower, upper).known_log_mass
-    parts = _Parts(op, params, held(lower), held(upper))
+    parts = _Parts(op, params, stop_gradient(lower), stop_gradient(upper))
     points = [p.own.lower for p in parts if p.is_point and not dispatch.is_discrete(op)]
     # the difference first: of one component it is 0
     terms = [

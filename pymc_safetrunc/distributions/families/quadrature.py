@@ -34,13 +34,13 @@ from pymc.distributions.dist_math import check_parameters
 
 from pymc_safetrunc.kernels.quadrature import LEGENDRE, NEAREST, POINTS, WEIGHTS
 from pymc_safetrunc.ops.quadrature import (
-    held,
     log_slope,
     mass_between,
     node,
     node_to_upper,
     place_of_share,
     regrid,
+    stop_gradient,
 )
 from pymc_safetrunc.ops.resolution import check_resolved
 
@@ -124,8 +124,8 @@ class Rule(NamedTuple):
 def interval_rule(log_density: LogDensity, lower, upper, centre) -> Rule:
     """Find the window that holds the mass of [lower, upper] and lay the rule over it."""
     lower, upper, centre = pt.broadcast_arrays(lower, upper, centre)
-    cut = held(pt.minimum(pt.maximum(centre, lower), upper))
-    low, high = held(lower), held(upper)
+    cut = stop_gradient(pt.minimum(pt.maximum(centre, lower), upper))
+    low, high = stop_gradient(lower), stop_gradient(upper)
     length = pt.stack([cut - low, high - cut], axis=-1)
     # a distance from an end is not to be below the nearest
     bounded = pt.switch(pt.isinf(length), 1, pt.maximum(length, np.float64(NEAREST)))
@@ -139,7 +139,7 @@ def interval_rule(log_density: LogDensity, lower, upper, centre) -> Rule:
 
     def seen(u):
         x, to_upper, slope = sides.at(u[..., None])
-        found = held(log_density(x, to_upper) + slope)[..., 0]
+        found = stop_gradient(log_density(x, to_upper) + slope)[..., 0]
         return pt.switch(pt.isfinite(found), found, NOTHING)
 
     edges = sides.reach[..., None] * np.linspace(-1, 1, CELLS + 1)
@@ -150,8 +150,8 @@ def interval_rule(log_density: LogDensity, lower, upper, centre) -> Rule:
     u = edges[..., :-1, None] + half * (1 + POINTS)
     x, to_upper, slope = sides.at(u)
     log_weight = pt.log(half) + np.log(WEIGHTS) + slope
-    log_share = log_density(x, to_upper) + held(log_weight)
-    top = held(log_share).max((-3, -2, -1), keepdims=True)
+    log_share = log_density(x, to_upper) + stop_gradient(log_weight)
+    top = stop_gradient(log_share).max((-3, -2, -1), keepdims=True)
     log_scale = pt.switch(pt.eq(top, -np.inf), NOTHING, top)
     return Rule(sides, edges, pt.exp(log_share - log_scale), log_scale)
 
@@ -250,7 +250,7 @@ def ends_of(log_density: LogDensity, rule: Rule, low, high) -> Ends:
         inwards = pt.switch(infinite[..., None], 1.0, -1.0) * outwards[:, None]
         x = bounds[..., None] + inwards * distances
         x = pt.switch(pt.eq(distances, np.inf), bounds[..., None], x)
-        below = held(high)[..., None] - x[..., 0, :]
+        below = stop_gradient(high)[..., None] - x[..., 0, :]
         to_upper = pt.stack([below, distances[..., 1, :]], axis=-2)
         known = looked_at[..., None, None]
         logs = log_density(
@@ -265,7 +265,7 @@ def ends_of(log_density: LogDensity, rule: Rule, low, high) -> Ends:
     steps = pt.switch(infinite[..., None], -1.0, 1.0) * np.array([0.0, STRIDE, 2 * STRIDE])
     # elsewhere the window ends where next to nothing is left
     reached = (length > 0) & (rule.edges[..., -1] > REACHED * rule.sides.reach)
-    x, logs = logs_at(held(bounds), distance * pt.exp(steps), reached)
+    x, logs = logs_at(stop_gradient(bounds), distance * pt.exp(steps), reached)
     nearest = np.full((2, 1), NEAREST) + pt.zeros_like(distance)
     _, log_at_bounds = logs_at(bounds, nearest, pt.invert(infinite))
 

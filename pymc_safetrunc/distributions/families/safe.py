@@ -84,8 +84,12 @@ def power_density(exponent, x, scale):
     """(exponent - 1) log(x/scale) for x >= 0, with its limit at 0."""
     positive = x > 0
     inside = (exponent - 1) * pt.log(pt.switch(positive, x, 1) / scale)
-    at_zero = pt.switch(exponent < 1, np.inf, pt.switch(exponent > 1, -np.inf, 0.0))
-    return pt.switch(positive, inside, at_zero)
+    return pt.switch(positive, inside, limit_at_zero(exponent, 0.0))
+
+
+def limit_at_zero(exponent, at_one):
+    """Limit of (exponent - 1) log(x) for x to 0; where the exponent is 1, what is given."""
+    return pt.switch(exponent < 1, np.inf, pt.switch(exponent > 1, -np.inf, at_one))
 
 
 def surely(condition):

@@ -8,6 +8,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from mpmath import mp, mpf
+from pymc.pytensorf import rewrite_pregrad
 from scipy import stats
 
 import pymc_safetrunc as pst
@@ -158,3 +159,56 @@ def test_a_beta_with_constant_shapes_and_a_pole_at_1(beta, without_c):
         exact.logpdf(0.3) - exact.logsf(0.1),
         rtol=1e-9,
     )
+
+
+# Parameters and edges of closed supports, and the law where the density is finite there.
+EDGES = {
+    "Gamma": [
+        ({"alpha": 1.0, "beta": 2.5}, 0.0, stats.expon(scale=0.4)),
+        ({"alpha": 0.5, "beta": 2.5}, 0.0, INF),
+        ({"alpha": 1.5, "beta": 2.5}, 0.0, -INF),
+    ],
+    "Beta": [
+        ({"alpha": 1.0, "beta": 2.5}, 0.0, stats.beta(1, 2.5)),
+        ({"alpha": 2.5, "beta": 1.0}, 1.0, stats.beta(2.5, 1)),
+        ({"alpha": 1.0, "beta": 1.0}, 0.0, stats.uniform()),
+        ({"alpha": 0.5, "beta": 2.5}, 0.0, INF),
+        ({"alpha": 0.5, "beta": 2.5}, 1.0, -INF),
+    ],
+    "Kumaraswamy": [
+        ({"a": 2.5, "b": 1.0}, 1.0, stats.beta(2.5, 1)),
+        ({"a": 1.0, "b": 1.0}, 0.0, stats.uniform()),
+        ({"a": 1.0, "b": 1.0}, 1.0, stats.uniform()),
+        ({"a": 2.0, "b": 0.5}, 1.0, INF),
+        ({"a": 2.0, "b": 1.5}, 1.0, -INF),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_on_an_edge_of_the_support(name, without_c):
+    """The density's limit; where it is finite so are the gradients, and the value's is from inside.
+
+    A shape's derivative is infinite in truth where its power of the distance is 0.
+    """
+    rows, edges, laws = zip(*EDGES[name], strict=True)
+    edges, finite = np.array(edges), np.array([hasattr(law, "pdf") for law in laws])
+    variables = {k: pt.dvector(k) for k in rows[0]}
+    value, inner = pt.dvector("value"), np.where(edges == 0, 0.5, 0.25)
+    law = getattr(pm, name).dist(**variables)
+    law = pst.Truncated.dist(law, np.minimum(inner, edges), np.maximum(inner, edges))
+    logp = pm.logp(law, value)
+    inputs = [value, *variables.values()]
+    gradients = pt.grad(rewrite_pregrad(logp[np.flatnonzero(finite)].sum()), inputs)
+    function = pytensor.function(inputs, [logp, *gradients], mode="FAST_COMPILE")
+    logp, *gradients = function(edges, *(np.array([r[k] for r in rows]) for k in rows[0]))
+    np.testing.assert_array_equal(logp[~finite], np.array(laws)[~finite].astype(float))
+    assert np.isfinite(gradients).all()
+    # the step's own error is of its order
+    step = 1e-6
+    for i in np.flatnonzero(finite):
+        mass = abs(laws[i].cdf(edges[i]) - laws[i].cdf(inner[i]))
+        inwards = np.sign(inner[i] - edges[i]) * step
+        here, next_to_it = laws[i].logpdf([edges[i], edges[i] + inwards])
+        np.testing.assert_allclose(logp[i], here - np.log(mass), rtol=0, atol=1e-9)
+        np.testing.assert_allclose(gradients[0][i], (next_to_it - here) / inwards, rtol=1e-5)
