@@ -182,7 +182,8 @@ def _is_covariate(constant: Constant) -> bool:
     # an array of one repeated number takes part in rewrites (1 * x, 0 * x): it stays a constant
     data = constant.data
     return (
-        data.ndim > 0
+        isinstance(data, np.ndarray)  # and no sparse matrix, whose type is a TensorType too
+        and data.ndim > 0
         and data.size > 1
         and data.dtype.kind == "f"
         and not bool(np.all(data == data.flat[0]))

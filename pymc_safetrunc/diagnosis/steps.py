@@ -11,7 +11,7 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.scalar import Switch
 
 from pymc_safetrunc.diagnosis.expression import Namer, number
-from pymc_safetrunc.diagnosis.nonfinite import Index, is_bad
+from pymc_safetrunc.diagnosis.nonfinite import Index, is_bad, numbers
 from pymc_safetrunc.diagnosis.scalars import ScalarProgram
 
 __all__ = ["Inside", "Operand", "Step", "with_values"]
@@ -67,7 +67,7 @@ class Step:
         return (
             self.followed is not None
             and bool(np.any(np.isnan(self.value)))
-            and not np.any(np.isnan(self.operands[self.followed].value))
+            and not np.any(np.isnan(numbers(self.operands[self.followed].value)))
         )
 
 

@@ -26,7 +26,7 @@ from pymc_safetrunc.diagnosis.evaluation import Evaluation
 from pymc_safetrunc.diagnosis.expression import Namer
 from pymc_safetrunc.diagnosis.loops import first_inside
 from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from, reduced_part
-from pymc_safetrunc.diagnosis.nonfinite import Index, first_bad, is_bad
+from pymc_safetrunc.diagnosis.nonfinite import Index, element, first_bad
 from pymc_safetrunc.diagnosis.scalars import scalar_program
 from pymc_safetrunc.diagnosis.steps import Inside, Operand, Step, with_values
 
@@ -62,7 +62,7 @@ class Walk:
         while True:
             node = variable.owner
             if node is None:
-                value = np.asarray(self.evaluation.value(variable))[index]
+                value = element(self.evaluation.value(variable), index)
                 name = self.namer.labels.get(variable, variable.name)
                 literal = isinstance(variable, Constant) and not name
                 leaf = Leaf(variable, index, name, value)
@@ -199,10 +199,10 @@ class Walk:
                 column = index[1]
                 parts[1] = right[:, column : column + 1]
                 offsets[1] = lambda found: (found[0], column)
-        bad = [(i, first_bad(part)) for i, part in enumerate(parts) if is_bad(part)]
+        bad = [(i, at) for i, part in enumerate(parts) if (at := first_bad(part)) is not None]
         if not bad:
             return None, None
-        with_nan = [(i, at) for i, at in bad if np.isnan(np.asarray(parts[i])[at])]
+        with_nan = [(i, at) for i, at in bad if np.isnan(element(parts[i], at))]
         position, at = (with_nan or bad)[0]
         return position, offsets[position](at)
 

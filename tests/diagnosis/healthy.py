@@ -6,6 +6,8 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+from pytensor import sparse
+from scipy.sparse import csr_matrix
 
 import pymc_safetrunc as pst
 
@@ -209,6 +211,13 @@ def indexed_group_effects():
     effect = pm.Normal("effect", shape=3)
     group = pm.Data("group", [0, 2, 1, 1])
     pm.Normal("y", effect[group], 1, observed=[0.1, 0.2, 0.3, 0.4])
+
+
+@healthy
+def regression_on_a_sparse_design():
+    X = sparse.as_sparse_variable(csr_matrix([[1.0, 0.0, 2.0], [0.0, 0.5, 0.0]]))
+    b = pm.Normal("b", shape=(3, 1))
+    pm.Normal("y", sparse.structured_dot(X, b)[:, 0], 1, observed=[0.3, -0.2])
 
 
 @healthy
