@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pymc as pm
+import pymc.dims as pmd
 import pytensor
 import pytensor.tensor as pt
 from pytensor import sparse
@@ -225,6 +226,14 @@ def safe_truncation_without_any_bound():
     mu, s = pm.Normal("mu"), pm.HalfNormal("s")
     lo, up = pm.Data("lo", -np.inf), pm.Data("up", np.inf)
     pst.TruncatedNormal("y", mu, s, lower=lo, upper=up, observed=[-1.0, 2.0])
+
+
+@healthy
+def safe_truncation_with_named_dimensions():
+    pm.modelcontext(None).add_coord("row", range(2))
+    s, up = pmd.HalfNormal("s"), pmd.as_xtensor(pm.Data("up", np.inf), dims=())
+    y = pmd.as_xtensor(np.array([0.5, 1.5]), dims="row")
+    pst.dims.TruncatedNormal("y", 0, s, lower=0, upper=up, observed=y)
 
 
 @healthy

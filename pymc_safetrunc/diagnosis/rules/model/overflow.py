@@ -13,6 +13,7 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import Elemwise
 
+from pymc_safetrunc.diagnosis.distribution import plain_rv
 from pymc_safetrunc.diagnosis.expression import Namer, plain
 from pymc_safetrunc.diagnosis.expressions import Expressions
 from pymc_safetrunc.diagnosis.facts import Facts, Kind
@@ -189,7 +190,7 @@ def _finding(operand: Operand, kind: str, value: float) -> Finding:
     }[kind]
     if operand.operation in LARGEST_EXPONENT:
         function = operand.operation.lower()
-        op = type(getattr(operand.factor.owner, "op", None)).__name__
+        op = type(getattr(plain_rv(operand.factor).owner, "op", None)).__name__
         better = _ON_LOG_SCALE.get(op)
         instead = (
             f"give the distribution {better} without the exponential"
