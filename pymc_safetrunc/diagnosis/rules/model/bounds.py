@@ -26,7 +26,7 @@ from pymc_safetrunc.diagnosis.expressions import Expressions
 from pymc_safetrunc.diagnosis.facts import Facts, Probe
 from pymc_safetrunc.diagnosis.rules.model.remedies import in_order
 from pymc_safetrunc.diagnosis.rules.truncation import safe_remedy
-from pymc_safetrunc.findings import Finding
+from pymc_safetrunc.findings import Finding, Severity
 
 __all__ = ["inverted_bounds", "runtime_infinite_bound"]
 
@@ -61,7 +61,11 @@ def _looked_at(facts: Facts, *expressions: Variable) -> list[Probe]:
 
 
 def runtime_infinite_bound(facts: Facts) -> Iterator[Finding]:
-    """Find an infinite bound that is data or a computed value, in a truncation of PyMC's."""
+    """Find an infinite bound that is data or a computed value, in a truncation of PyMC's.
+
+    It spoils gradients by the parameters and by what is in the bound itself; those by the other
+    bound, and by the variable through its transform, stay finite.
+    """
     for rv, law, *bounds in _bounded(facts):
         if not is_truncation(law) or not is_pymc(law):
             continue
@@ -73,27 +77,47 @@ def runtime_infinite_bound(facts: Facts) -> Iterator[Finding]:
                 if value is None or not (infinite := np.isinf(value)).any():
                     continue
                 if not (constant and infinite.all()):  # which is left out of the formula
-                    yield _infinite(facts, rv, side, bound, value)
+                    others = [x for x in law.owner.inputs if x is bound or x not in bounds]
+                    yield _infinite(facts, rv, side, bound, value, _vary(facts, others))
                 break
 
 
-def _infinite(facts: Facts, rv: Variable, side: str, bound: Variable, value) -> Finding:
+def _infinite(
+    facts: Facts, rv: Variable, side: str, bound: Variable, value, varies: bool
+) -> Finding:
     index = tuple(int(i) for i in np.argwhere(np.isinf(value))[0]) if value.ndim else ()
     entry = f" (entry {', '.join(map(str, index))})" if index and value.size > 1 else ""
     source = data_behind(bound)
     from_data = f", from {plain(source)}" if source else ""
-    bad = not facts.probes[0].finite
+    finite = facts.probes[0].finite
+    severity: Severity
+    if varies:
+        severity, effect = (
+            "warning" if finite else "error",
+            "keeps it in its formula and multiplies it by 0 on the way back: every gradient that "
+            "goes through it is NaN.",
+        )
+    else:
+        severity, effect = (
+            "hint" if finite else "warning",
+            "keeps it in its formula. The gradient by a free variable among the parameters, or in "
+            "this bound, would be NaN; there is none.",
+        )
     return Finding(
         "runtime-infinite-bound",
-        "error" if bad else "warning",
+        severity,
         f"The {side} bound of {plain(rv.name or '')} is infinite{entry}{from_data}. PyMC learns "
-        "that only at run time, keeps it in its formula and multiplies it by 0 on the way back: "
-        "every gradient that goes through it is NaN.",
+        f"that only at run time, {effect}",
         factor=rv.name,
         index=index if entry else None,
         source=source,
         remedy=safe_remedy(rv, f"{side}={plain(source or '...')}"),
     )
+
+
+def _vary(facts: Facts, expressions: list[Variable]) -> bool:
+    """Whether a free variable takes part in expressions."""
+    return not set(facts.model.free_RVs).isdisjoint(ancestors(expressions))
 
 
 def data_behind(expression: Variable) -> str | None:
