@@ -22,7 +22,7 @@ from pytensor.tensor.elemwise import CAReduce, Elemwise
 from pytensor.tensor.math import Dot
 
 from pymc_safetrunc.diagnosis.conditions import Condition, explain, explain_scalar
-from pymc_safetrunc.diagnosis.evaluation import Evaluation
+from pymc_safetrunc.diagnosis.evaluation import Evaluation, branch_taken
 from pymc_safetrunc.diagnosis.expression import Namer
 from pymc_safetrunc.diagnosis.loops import first_inside
 from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from, reduced_part
@@ -75,6 +75,9 @@ class Walk:
                     return result
                 variable, index = result
                 continue
+            if isinstance(node.op, IfElse):
+                variable = self.taken(variable)
+                continue
             arguments = [self.evaluation.value(x) for x in node.inputs]
             if is_movement(node) or is_increment(node):
                 origin = moved_from(node, variable, index, arguments)
@@ -88,11 +91,6 @@ class Walk:
                 return self._unmet(path, node, variable, index, arguments)
             if isinstance(node.op, CheckAndRaise):
                 variable = node.inputs[0]
-                continue
-            if isinstance(node.op, IfElse):
-                half = node.op.n_outs
-                chosen = 1 + node.outputs.index(variable) + (0 if arguments[0] else half)
-                variable = node.inputs[chosen]
                 continue
             if isinstance(node.op, Scan) and (
                 found := first_inside(node, arguments, self.namer, self.evaluation.deadline)
@@ -108,6 +106,13 @@ class Walk:
             if position is None:
                 return path, "operation", None
             variable, index = node.inputs[position], bad
+
+    def taken(self, variable: Variable) -> Variable:
+        """What an output of an IfElse hands on; the other branch has no value."""
+        node = variable.owner
+        assert node is not None
+        branch = branch_taken(node, self.evaluation.value(node.inputs[0]))
+        return branch[node.outputs.index(variable)]
 
     def inside(self, node: Apply, variable: Variable, index: Index) -> Inside:
         """Scalar graph of an Elemwise with its values at one element."""

@@ -8,6 +8,7 @@ import pymc.dims as pmd
 import pytensor
 import pytensor.tensor as pt
 from pytensor import sparse
+from pytensor.raise_op import Assert
 from scipy.sparse import csr_matrix
 
 import pymc_safetrunc as pst
@@ -205,6 +206,14 @@ def discrete_and_continuous():
 def ifelse_that_avoids_a_logarithm():
     x = pm.Normal("x", initval=-1.0)
     pm.Potential("p", pytensor.ifelse(x > 0, pt.log(x), -(x**2)))
+
+
+@healthy
+def ifelse_whose_other_branch_raises():
+    x = pm.Normal("x", initval=1.0)
+    other = Assert("x must be negative")(x**2, x < 0)
+    halved = pytensor.ifelse(x < 0, Assert("x must be below -1")(x, x < -1), x / 2)
+    pm.Potential("p", pytensor.ifelse(halved > 0, -(halved**2), other))
 
 
 @healthy

@@ -6,6 +6,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.raise_op import Assert
 
 from tests.diagnosis.sick.case import sick
 
@@ -90,3 +91,16 @@ def users_op_that_returns_infinity():
 def users_op_that_raises():
     x = pm.Normal("x", initval=0.0)
     pm.Potential("user", Raising()(x))
+
+
+@sick("p", "Log", rule="log-of-negative")
+def branch_that_is_taken():
+    x = pm.Normal("x", initval=1.0)
+    other = Assert("x must be negative")(x, x < 0)
+    pm.Potential("p", pytensor.ifelse(x > 0, pt.log(x - 2), other))
+
+
+@sick("p", "Assert", rule="operation-failed")
+def branch_that_is_taken_and_raises():
+    x = pm.Normal("x", initval=1.0)
+    pm.Potential("p", pytensor.ifelse(x > 0, Assert("x must be negative")(x, x < 0), pt.log(x)))
