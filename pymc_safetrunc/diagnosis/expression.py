@@ -14,7 +14,7 @@ from pytensor.tensor.elemwise import CAReduce, Elemwise
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 
 from pymc_safetrunc.diagnosis.movement import is_movement
-from pymc_safetrunc.diagnosis.scalars import scalar_program
+from pymc_safetrunc.diagnosis.scalars import operation_name, scalar_program
 
 __all__ = ["Namer", "number", "plain"]
 
@@ -115,8 +115,7 @@ class Namer:
     def _node(self, node, out, depth, scope, fitted=False) -> tuple[str, int]:
         if depth <= 0:
             return "…", _ATOM
-        op = getattr(node.op, "scalar_op", node.op)
-        name = type(op).__name__
+        name = operation_name(node.op)
         write = self._fitted if fitted else self._text
         inner = depth - 1
         if isinstance(node.op, CAReduce):

@@ -96,7 +96,8 @@ def not_finite(model, mode):
 # their compiled functions raise: an index out of range, a user's Op, the inverse in a gradient
 RAISES = {
     *("index_out_of_range", "users_op_that_raises", "determinant_of_a_singular_matrix"),
-    "branch_that_is_taken_and_raises",
+    *("branch_that_is_taken_and_raises", "lengths_that_do_not_fit"),
+    "inverses_of_a_batch_with_a_singular_matrix",
 }
 
 

@@ -104,3 +104,16 @@ def branch_that_is_taken():
 def branch_that_is_taken_and_raises():
     x = pm.Normal("x", initval=1.0)
     pm.Potential("p", pytensor.ifelse(x > 0, Assert("x must be negative")(x, x < 0), pt.log(x)))
+
+
+@sick("y", "Add", rule="operation-failed")
+def lengths_that_do_not_fit():
+    b = pm.Normal("b", shape=3)
+    x = pm.Data("x", [1.0])  # of any length, and 1 is not broadcast at run time
+    pm.Potential("y", b + x)
+
+
+@sick("y", "MatrixInverse", rule="operation-failed")
+def inverses_of_a_batch_with_a_singular_matrix():
+    x = pm.Normal("x", initval=1.0)
+    pm.Potential("y", pt.linalg.inv(x * np.stack([np.eye(2), np.ones((2, 2))])).sum())
