@@ -56,9 +56,11 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
     Raises
     ------
     ValueError
-        The point lacks a variable, or names one that the model does not have.
+        The point lacks a variable, names one that the model does not have, or gives one an array
+        of another shape.
     TypeError
-        The point is no dictionary, or no model was given and none is in context.
+        The point is no dictionary or the model none of PyMC's, or no model was given and none is
+        in context.
 
     Examples
     --------
@@ -75,7 +77,7 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
     """
     started = time.monotonic()
     deadline = started + TIME_LIMIT
-    model, values = resolve(point, model)
+    model, values = resolve(point, model, "diagnose")
     budget = max(model_data_bytes(model, values), SMALLEST_BUDGET)
     findings: list[Finding] = []
     notes: list[str] = []
