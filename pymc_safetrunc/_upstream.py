@@ -73,6 +73,7 @@ __all__ = [
     "assign_step_methods",
     "blas_settings",
     "chains_recording_in_workers",
+    "check_broadcasting",
     "compile_kwargs",
     "cpu_count",
     "default_transform",
@@ -93,6 +94,7 @@ __all__ = [
     "jax_density",
     "jax_starts",
     "link_only_mode",
+    "link_scan",
     "linker_suits_nutpie",
     "log_step_hierarchy",
     "multiprocessing_context",
@@ -383,3 +385,20 @@ def jax_starts(
 def zarr_lengths(trace: Any) -> list[int]:
     """Return how many draws each chain of a ZarrTrace has. Feature: aborted chains are cut."""
     return [int(drawn) for drawn in trace._sampling_state.draw_idx[:]]
+
+
+def check_broadcasting(node: Any, arguments: Any) -> None:
+    """Raise where an Elemwise would for shapes that its types do not allow.
+
+    Feature: `diagnose` finds a shape that only broadcasts at run time to fail, as compiled code.
+    """
+    node.op._check_runtime_broadcast(node, arguments)
+
+
+def link_scan(op: Any, linker: Any) -> Any:
+    """Link a Scan's inner graph with a linker, and return that graph.
+
+    Feature: `diagnose` runs a loop without compiling it, and looks at its operations.
+    """
+    op._fn = op.compile_fn(link_only_mode(linker))
+    return op._fn.maker.fgraph

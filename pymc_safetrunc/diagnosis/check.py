@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import numpy as np
-from pymc.model import Model, modelcontext
+from pymc.model import Model
 
 from pymc_safetrunc.diagnosis.errors import OutOfTime
 from pymc_safetrunc.diagnosis.facts import (
@@ -18,6 +18,7 @@ from pymc_safetrunc.diagnosis.facts import (
     points_of,
     probed,
 )
+from pymc_safetrunc.diagnosis.point import resolve_model
 from pymc_safetrunc.diagnosis.rules.model import CHEAP, RULES, ModelRule
 from pymc_safetrunc.findings import Finding, ModelCheck
 
@@ -76,16 +77,10 @@ def check_model(
     (False, ['nonfinite-gradient', 'runtime-infinite-bound'])
     """
     started = time.monotonic()
-    if model is None and Model.get_context(error_if_none=False) is None:
-        raise TypeError(
-            "No model was given and none is in context: write check_model(model), or call it "
-            "inside `with model:`."
-        )
-    if model is not None and not isinstance(model, Model):
-        raise TypeError(f"check_model takes a pymc.Model; got {type(model).__name__}.")
+    model = resolve_model(model, "check_model(model)")
     if not isinstance(draws, int | np.integer) or draws < 0:
         raise ValueError(f"draws must be 0 or a positive whole number; got {draws!r}.")
-    return _check(gather(modelcontext(model), random_seed, int(draws)), RULES, started)
+    return _check(gather(model, random_seed, int(draws)), RULES, started)
 
 
 def gather(model: Model, random_seed: Any, draws: int) -> Facts:

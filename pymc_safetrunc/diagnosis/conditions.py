@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pytensor.conditional.op import IfElse
 from pytensor.graph.basic import Constant, Variable
 from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar import AND, EQ, GE, GT, LE, LT, NEQ, OR, Cast, Identity, Invert, IsNan
@@ -46,6 +47,9 @@ def explain(walk: Walk, variable: Variable, index: tuple[int, ...]) -> Condition
             return explain_scalar(
                 walk, inside, inside.program.outputs[node.outputs.index(variable)]
             )
+        if isinstance(node.op, IfElse):
+            variable = walk.taken(variable)
+            continue
         arguments = [walk.evaluation.value(x) for x in node.inputs]
         if is_movement(node) or is_increment(node):
             origin = moved_from(node, variable, index, arguments)

@@ -7,16 +7,15 @@ from collections.abc import Iterable
 import numpy as np
 from pymc.model import Model
 from pytensor.graph.basic import Constant, Variable
-from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.traversal import graph_inputs
-from pytensor.tensor.type import TensorType
 
+from pymc_safetrunc.diagnosis.distribution import is_array
 from pymc_safetrunc.diagnosis.errors import OperationFailed
 from pymc_safetrunc.diagnosis.evaluation import SMALL, Evaluation
 from pymc_safetrunc.diagnosis.expression import Namer
 from pymc_safetrunc.diagnosis.factors import Factor
 from pymc_safetrunc.diagnosis.requirements import Requirement, first_unmet
-from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs
+from pymc_safetrunc.diagnosis.rewriting import runnable
 from pymc_safetrunc.diagnosis.walk import Walk
 
 __all__ = ["Context"]
@@ -77,7 +76,7 @@ class Context:
         """Data and value variables behind variables of a log-density's graph."""
         inputs = graph_inputs(list(variables))
         leaves = {self._arrays.get(id(x.data)) if isinstance(x, Constant) else x for x in inputs}
-        return {x for x in leaves if x is not None and isinstance(x.type, TensorType)}
+        return {x for x in leaves if x is not None and is_array(x)}
 
     def varies(self, variables: Iterable[Variable]) -> bool:
         """Whether a free variable takes part in variables of a log-density's graph."""
@@ -106,6 +105,4 @@ class Context:
         return replaced
 
     def _evaluation(self, expression: Variable) -> Evaluation:
-        fgraph = FunctionGraph(outputs=[expression], clone=True, copy_inputs=False)
-        inline_inner_graphs(fgraph)
-        return Evaluation(fgraph, self.inputs, BUDGET, self.deadline)
+        return Evaluation(runnable([expression]), self.inputs, BUDGET, self.deadline)

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.conditional.op import IfElse
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.traversal import toposort
+from pytensor.graph.traversal import toposort, walk_toposort
 from pytensor.scan.op import Scan
 from pytensor.tensor.basic import Alloc
 
@@ -34,7 +35,7 @@ from pymc_safetrunc.diagnosis.streaming import (
     joint_shape,
 )
 
-__all__ = ["Evaluation", "evaluate_node"]
+__all__ = ["Evaluation", "branch_taken", "evaluate_node"]
 
 # Arrays below this many bytes are kept without counting.
 SMALL = 1 << 16
@@ -70,6 +71,7 @@ class Evaluation:
         self._values: dict[Variable, Any] = {}
         self._failed: dict[Apply, Exception] = {}
         self._kept_bytes = 0
+        self._branches = any(isinstance(node.op, IfElse) for node in fgraph.apply_nodes)
 
     def value(self, variable: Variable) -> Any:
         """Value of a variable; computes what is missing."""
@@ -93,9 +95,9 @@ class Evaluation:
             self._compute(targets)
 
     def _compute(self, targets: Sequence[Variable]) -> None:
-        targets = [x for x in targets if x not in self._values and self._leaf(x) is None]
-        nodes = list(toposort(targets, blockers=list(self._values)))
-        waiting = Counter(variable for node in nodes for variable in node.inputs)
+        targets = [x for x in targets if not self._known(x)]
+        nodes = self._in_order(targets)
+        waiting = Counter(variable for node in nodes for variable in self._needed(node))
         waiting.update(targets)
         # elementwise nodes wait here until something needs the whole of what they make
         stream: Stream | None = None
@@ -120,6 +122,36 @@ class Evaluation:
             self._run(node, waiting)
         if stream is not None:
             self._flush(stream, waiting)
+
+    def _known(self, variable: Variable) -> bool:
+        return variable in self._values or self._leaf(variable) is not None
+
+    def _in_order(self, targets: Sequence[Variable]) -> list[Apply]:
+        """Nodes that lead to the targets; through an IfElse only those of the branch it takes."""
+        if not self._branches:
+            return list(toposort(targets, blockers=list(self._values)))
+        while True:
+            found: Iterator[Any] = walk_toposort(targets, self._behind)
+            nodes = [node for node in found if isinstance(node, Apply)]
+            conditions = [node.inputs[0] for node in nodes if isinstance(node.op, IfElse)]
+            undecided = [condition for condition in conditions if not self._known(condition)]
+            if not undecided:
+                return nodes
+            self._compute(undecided)
+
+    def _behind(self, node: Apply | Variable) -> list[Any]:
+        if isinstance(node, Apply):
+            return self._needed(node)
+        return [] if node.owner is None or self._known(node) else [node.owner]
+
+    def _needed(self, node: Apply) -> list[Variable]:
+        """Inputs that a node needs: an IfElse at first its condition, then the branch it takes."""
+        if not isinstance(node.op, IfElse):
+            return node.inputs
+        condition = node.inputs[0]
+        if not self._known(condition):
+            return [condition]
+        return [condition, *branch_taken(node, self.value(condition))]
 
     def _check_time(self) -> None:
         if time.monotonic() > self.deadline:
@@ -161,13 +193,16 @@ class Evaluation:
         self._trim(waiting)
 
     def _run(self, node: Apply, waiting: Counter) -> None:
-        arguments = [self.value(variable) for variable in node.inputs]
-        with self._blamed(node):
-            results = evaluate_node(node, arguments, self.deadline)
+        arguments = [self.value(variable) for variable in self._needed(node)]
+        if isinstance(node.op, IfElse):
+            results = arguments[1:]
+        else:
+            with self._blamed(node):
+                results = evaluate_node(node, arguments, self.deadline)
         for variable, result in zip(node.outputs, results, strict=True):
             if variable not in self._values:
                 self._keep(variable, result)
-        waiting.subtract(node.inputs)
+        waiting.subtract(self._needed(node))
         self._trim(waiting)
 
     def _keep(self, variable: Variable, value: Any) -> None:
@@ -193,6 +228,12 @@ class Evaluation:
             self._kept_bytes -= _size(self._values.pop(variable))
             if self._kept_bytes <= self.budget:
                 return
+
+
+def branch_taken(node: Apply, condition: Any) -> list[Variable]:
+    """Inputs that an IfElse hands on, by the value of its condition."""
+    start = 1 if condition else 1 + node.op.n_outs
+    return node.inputs[start : start + node.op.n_outs]
 
 
 def _size(value: Any) -> int:

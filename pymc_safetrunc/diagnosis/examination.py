@@ -20,6 +20,7 @@ from pymc_safetrunc.diagnosis.nonfinite import first_bad
 from pymc_safetrunc.diagnosis.point import resolve, shown
 from pymc_safetrunc.diagnosis.provenance import trace
 from pymc_safetrunc.diagnosis.rules import UNKNOWN, Case, Match, recognise, same_cause
+from pymc_safetrunc.diagnosis.scalars import is_elementwise, operation_name
 from pymc_safetrunc.findings import Diagnosis, Finding
 
 __all__ = ["diagnose"]
@@ -55,9 +56,11 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
     Raises
     ------
     ValueError
-        The point lacks a variable, or names one that the model does not have.
+        The point lacks a variable, names one that the model does not have, or gives one an array
+        of another shape.
     TypeError
-        The point is no dictionary, or no model was given and none is in context.
+        The point is no dictionary or the model none of PyMC's, or no model was given and none is
+        in context.
 
     Examples
     --------
@@ -74,7 +77,7 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
     """
     started = time.monotonic()
     deadline = started + TIME_LIMIT
-    model, values = resolve(point, model)
+    model, values = resolve(point, model, "diagnose")
     budget = max(model_data_bytes(model, values), SMALLEST_BUDGET)
     findings: list[Finding] = []
     notes: list[str] = []
@@ -171,15 +174,16 @@ def _observed(factor: Factor) -> Variable | None:
 
 
 def _failed(factor, quantity, variable, failure: OperationFailed, namer: Namer) -> Finding:
-    node = failure.node
+    node, error = failure.node, failure.error
+    operation = operation_name(node.op)
+    reason = str(error).strip().partition("\n")[0]
     return Finding(
         rule="operation-failed",
         severity="error",
-        message=f"{type(node.op).__name__} raised {type(failure.error).__name__}: "
-        f"{str(failure.error).strip().splitlines()[0] if str(failure.error).strip() else ''}",
+        message=f"{operation} raised {type(error).__name__}: {reason}",
         factor=factor.name,
         variable=variable,
         quantity=quantity,
-        operation=type(node.op).__name__,
-        expression=namer.apply(node),
+        operation=operation,
+        expression=namer.text(node.outputs[0]) if is_elementwise(node) else namer.apply(node),
     )

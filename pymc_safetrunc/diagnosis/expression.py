@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from pytensor.tensor.elemwise import CAReduce, Elemwise
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 
 from pymc_safetrunc.diagnosis.movement import is_movement
-from pymc_safetrunc.diagnosis.scalars import scalar_program
+from pymc_safetrunc.diagnosis.scalars import operation_name, scalar_program
 
 __all__ = ["Namer", "number", "plain"]
 
@@ -42,16 +43,11 @@ DEPTH = 5
 
 
 def number(value: Any) -> str:
-    """Value of an operand in at most six digits."""
-    array = np.asarray(value)
-    if array.ndim:
-        return f"array of shape {array.shape}"
-    scalar = array.item()
-    if isinstance(scalar, bool):
-        return str(scalar)
-    if isinstance(scalar, int):
-        return str(scalar)
-    return f"{scalar:.6g}"
+    """Value of an operand in at most six digits; of an array, dense or sparse, its shape."""
+    if shape := np.shape(value):
+        return f"array of shape {shape}"
+    scalar = np.asarray(value).item()
+    return f"{scalar:.6g}" if isinstance(scalar, float | complex) else str(scalar)
 
 
 def plain(name: str) -> str:
@@ -70,8 +66,7 @@ class Namer:
         if name := self.labels.get(variable, variable.name):
             return plain(name)
         if isinstance(variable, Constant):
-            data = np.asarray(variable.data)
-            return number(data) if data.ndim == 0 or (data.size == 1 and data.size) else "constant"
+            return number(variable.data) if np.shape(variable.data) == () else "constant"
         return "array"
 
     def text(
@@ -101,7 +96,7 @@ class Namer:
             return self._text(scope[variable], depth, {})
         node = variable.owner
         if node is None:
-            if isinstance(variable, Constant) and np.size(variable.data) == 1:
+            if isinstance(variable, Constant) and math.prod(np.shape(variable.data)) == 1:
                 text = self.leaf(variable) if variable.name else number(np.squeeze(variable.data))
                 return text, _ATOM if not text.startswith("-") else 8
             return self.leaf(variable), _ATOM
@@ -120,8 +115,7 @@ class Namer:
     def _node(self, node, out, depth, scope, fitted=False) -> tuple[str, int]:
         if depth <= 0:
             return "…", _ATOM
-        op = getattr(node.op, "scalar_op", node.op)
-        name = type(op).__name__
+        name = operation_name(node.op)
         write = self._fitted if fitted else self._text
         inner = depth - 1
         if isinstance(node.op, CAReduce):

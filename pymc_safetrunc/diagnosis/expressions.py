@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pymc.model import Model
 from pytensor.graph.basic import Variable
-from pytensor.graph.fg import FunctionGraph
 
 from pymc_safetrunc.diagnosis.errors import OperationFailed
 from pymc_safetrunc.diagnosis.evaluation import Evaluation
-from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter
+from pymc_safetrunc.diagnosis.rewriting import rewriter, runnable
 
 __all__ = ["Expressions"]
 
@@ -30,8 +29,7 @@ class Expressions:
     def __init__(self, model: Model, expressions: Sequence[Variable], *, rewritten: bool = False):
         replaced = model.replace_rvs_by_values(list(expressions))
         self._values = model.value_vars
-        self.fgraph = FunctionGraph(outputs=replaced, clone=True, copy_inputs=False)
-        inline_inner_graphs(self.fgraph)
+        self.fgraph = runnable(replaced)
         if rewritten:
             rewriter("fusion").rewrite(self.fgraph)
 

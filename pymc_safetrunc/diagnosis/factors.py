@@ -17,9 +17,9 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, graph_inputs
-from pytensor.tensor.type import TensorType
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_safetrunc.diagnosis.distribution import is_array, plain_rv
 from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, remove_checks, rewriter
 
 Quantity = Literal["logp", "gradient"]
@@ -33,11 +33,13 @@ class Factor:
 
     `outputs` maps (quantity, name of the free variable or None) to a variable of `fgraph`.
     `inputs` holds the user's arrays, which are kept out of the graph's constants so that they
-    are neither folded nor copied and can be named; `labels` says what to call them.
+    are neither folded nor copied and can be named; `labels` says what to call them. `rv` is the
+    model's variable, `plain_rv` the same of tensors, where that is a distribution.
     """
 
     name: str
     rv: Variable
+    plain_rv: Variable
     kind: str
     fgraph: FunctionGraph
     outputs: dict[tuple[Quantity, str | None], Variable]
@@ -146,6 +148,7 @@ def _factor(known: _Terms, position: int) -> Factor:
     return Factor(
         name=str(term.name),
         rv=term,
+        plain_rv=plain_rv(term),
         kind=known.kinds[position],
         fgraph=fgraph,
         outputs=dict(zip(outputs, fgraph.outputs, strict=True)),
@@ -166,7 +169,7 @@ def _user_arrays(model: Model, logps) -> tuple[dict[Variable, Variable], dict[Va
     arrays: dict[Variable, Variable] = {}
     labels: dict[Variable, str] = {}
     for constant in graph_inputs(logps):
-        if not isinstance(constant, Constant) or not isinstance(constant.type, TensorType):
+        if not isinstance(constant, Constant) or not is_array(constant):
             continue
         name = observed.get(constant, constant.name)
         if constant not in observed and not _is_covariate(constant):
@@ -182,7 +185,8 @@ def _is_covariate(constant: Constant) -> bool:
     # an array of one repeated number takes part in rewrites (1 * x, 0 * x): it stays a constant
     data = constant.data
     return (
-        data.ndim > 0
+        isinstance(data, np.ndarray)  # and no sparse matrix, whose type is a TensorType too
+        and data.ndim > 0
         and data.size > 1
         and data.dtype.kind == "f"
         and not bool(np.all(data == data.flat[0]))

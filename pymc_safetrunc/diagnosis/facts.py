@@ -13,7 +13,9 @@ from pymc.blocking import DictToArrayBijection
 from pymc.distributions.continuous import FlatRV, HalfFlatRV
 from pymc.initial_point import make_initial_point_fn
 from pymc.model import Model
+from pytensor.graph.basic import Variable
 
+from pymc_safetrunc.diagnosis.distribution import plain_rv
 from pymc_safetrunc.diagnosis.errors import OutOfTime
 
 __all__ = ["Density", "Facts", "Kind", "Probe", "compiled_density", "points_of", "probed"]
@@ -119,7 +121,9 @@ def points_of(
         yield "jittered", point
     flat = (FlatRV, HalfFlatRV)
     overrides = {
-        rv: "support_point" if isinstance(getattr(rv.owner, "op", None), flat) else "prior"
+        rv: "support_point"
+        if isinstance(getattr(plain_rv(rv).owner, "op", None), flat)
+        else "prior"
         for rv in model.free_RVs
     }
     for point in _drawn(model, {"overrides": overrides}, draws, rng, notes):
@@ -134,6 +138,10 @@ def points_of(
                 for name, x in start.items()
             },
         )
+
+
+def _is_flat(rv: Variable) -> bool:
+    return isinstance(getattr(plain_rv(rv).owner, "op", None), FlatRV | HalfFlatRV)
 
 
 def _drawn(model: Model, how, number: int, rng, notes: list[str]) -> Iterator[Point]:

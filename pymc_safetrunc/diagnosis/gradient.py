@@ -72,7 +72,7 @@ def check_gradient(point: Mapping[str, Any] | None = None, model: Model | None =
             "check_gradient returns a pandas DataFrame, and pandas is not installed: "
             "pip install pandas"
         ) from missing
-    model, values = resolve(point, model)
+    model, values = resolve(point, model, "check_gradient")
     logp, gradient, start, entries = _functions(model, values)
     slopes = gradient(start)
     rows = []

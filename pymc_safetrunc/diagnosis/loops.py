@@ -17,7 +17,7 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.link.vm import VMLinker
 from pytensor.scan.op import Scan
 
-from pymc_safetrunc._upstream import link_only_mode
+from pymc_safetrunc._upstream import link_only_mode, link_scan
 from pymc_safetrunc.diagnosis.errors import OutOfTime
 from pymc_safetrunc.diagnosis.nonfinite import first_bad
 from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, rewriter, without_compiler
@@ -73,8 +73,7 @@ class _Loop:
             use_cloop=False, c_thunks=False, lazy=False, allow_gc=watch is None, callback=after_each
         )
         with without_compiler():
-            self.op._fn = self.op.compile_fn(link_only_mode(linker))
-        self.inner = self.op._fn.maker.fgraph
+            self.inner = link_scan(self.op, linker)
 
     def run(self, arguments: list[Any], deadline: float) -> list[Any]:
         storage: list[list[Any]] = [[None] for _ in self.node.outputs]

@@ -26,6 +26,7 @@ from pytensor.tensor.subtensor import (
     IncSubtensor,
     Subtensor,
 )
+from pytensor.xtensor.basic import TensorFromXTensor, XTensorFromTensor
 
 from pymc_safetrunc.diagnosis.evaluation import evaluate_node
 
@@ -48,7 +49,9 @@ _MOVED: dict[type, slice] = {
     Subtensor: slice(0, 1),
     AdvancedSubtensor: slice(0, 1),
     TensorFromScalar: slice(0, 1),
+    TensorFromXTensor: slice(0, 1),
     ViewOp: slice(0, 1),
+    XTensorFromTensor: slice(0, 1),
 }
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import pytensor
 from pymc.logprob.utils import CheckParameterValue
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import optdb
+from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.xtensor.basic import XOp
 
 from pymc_safetrunc._upstream import inline_ofg_node
 
-__all__ = ["inline_inner_graphs", "remove_checks", "rewriter", "without_compiler"]
+__all__ = ["inline_inner_graphs", "remove_checks", "rewriter", "runnable", "without_compiler"]
 
 
 @lru_cache
@@ -41,6 +44,16 @@ def remove_checks(fgraph: FunctionGraph) -> None:
     for node in fgraph.toposort():
         if isinstance(node.op, CheckParameterValue):
             fgraph.replace(node.outputs[0], node.inputs[0], reason="diagnosis")
+
+
+def runnable(outputs: Sequence[Variable]) -> FunctionGraph:
+    """Graph of its own whose every node can be run: no graphs inside, no named dimensions."""
+    fgraph = FunctionGraph(outputs=outputs, clone=True, copy_inputs=False)
+    inline_inner_graphs(fgraph)
+    if any(isinstance(node.op, XOp) for node in fgraph.apply_nodes):
+        optdb.query(RewriteDatabaseQuery(include=["lower_xtensor"])).rewrite(fgraph)
+        inline_inner_graphs(fgraph)
+    return fgraph
 
 
 def inline_inner_graphs(fgraph: FunctionGraph) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
+from typing import Any
 
 import numpy as np
 from pytensor.graph.basic import Apply, Constant, Variable
@@ -11,8 +12,9 @@ from pytensor.graph.traversal import toposort
 from pytensor.scalar import Add, Cast, Composite, Mul, ScalarOp, get_scalar_type
 from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.utils import import_func_from_string
+from pytensor.xtensor.vectorization import XElemwise
 
-__all__ = ["ScalarProgram", "scalar_program"]
+__all__ = ["ScalarProgram", "is_elementwise", "operation_name", "scalar_program"]
 
 
 class ScalarProgram:
@@ -128,3 +130,16 @@ def _guarded(op: ScalarOp) -> Callable:
 def is_elementwise(node: Apply) -> bool:
     """Whether the node applies a scalar Op to every element."""
     return isinstance(node.op, Elemwise)
+
+
+def operation_name(op: Any) -> str:
+    """Class name of an Op: that of the one it applies to every element, or along the last axes.
+
+    A fused Elemwise has the name of its last operation.
+    """
+    if isinstance(op, Elemwise | XElemwise):
+        return operation_name(op.scalar_op)
+    if isinstance(op, Composite):
+        last = op.fgraph.outputs[0].owner
+        return "Identity" if last is None else operation_name(last.op)
+    return type(getattr(op, "core_op", op)).__name__

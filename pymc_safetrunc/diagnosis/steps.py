@@ -11,8 +11,8 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.scalar import Switch
 
 from pymc_safetrunc.diagnosis.expression import Namer, number
-from pymc_safetrunc.diagnosis.nonfinite import Index, is_bad
-from pymc_safetrunc.diagnosis.scalars import ScalarProgram
+from pymc_safetrunc.diagnosis.nonfinite import Index, is_bad, numbers
+from pymc_safetrunc.diagnosis.scalars import ScalarProgram, operation_name
 
 __all__ = ["Inside", "Operand", "Step", "with_values"]
 
@@ -46,7 +46,7 @@ class Step:
     @property
     def operation(self) -> str:
         """Class name of the Op."""
-        return _operation_name(self.op)
+        return operation_name(self.op)
 
     def tensors(self, operands: Sequence[Variable] | None = None) -> list[Variable]:
         """Tensors that the operands, or some of them, are made of."""
@@ -67,7 +67,7 @@ class Step:
         return (
             self.followed is not None
             and bool(np.any(np.isnan(self.value)))
-            and not np.any(np.isnan(self.operands[self.followed].value))
+            and not np.any(np.isnan(numbers(self.operands[self.followed].value)))
         )
 
 
@@ -127,11 +127,6 @@ def with_values(text: str, operands: tuple[Operand, ...], value: Any) -> str:
     )
     where = ", ".join(known)
     return f"{text} = {number(value)}" + (f", where {where}" if where else "")
-
-
-def _operation_name(op: Any) -> str:
-    """Class name of an Op; of the Op it applies along the last axes for a Blockwise."""
-    return type(getattr(op, "core_op", op)).__name__
 
 
 def _choices(op: Any, operands: tuple[Operand, ...], value: Any) -> list[int]:

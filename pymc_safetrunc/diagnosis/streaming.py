@@ -15,6 +15,7 @@ from pymc.logprob.utils import CheckParameterValue
 from pytensor.graph.basic import Apply, Variable
 from pytensor.tensor.math import Sum
 
+from pymc_safetrunc._upstream import check_broadcasting
 from pymc_safetrunc.diagnosis.errors import OperationFailed
 from pymc_safetrunc.diagnosis.scalars import is_elementwise, scalar_program
 
@@ -147,7 +148,7 @@ def evaluate_elementwise(node: Apply, arguments: Sequence[Any]) -> list[np.ndarr
 
 def joint_shape(node: Apply, arguments: Sequence[np.ndarray]) -> tuple[int, ...]:
     """Shape that an Elemwise makes; raises where the Op would."""
-    node.op._check_runtime_broadcast(node, arguments)
+    check_broadcasting(node, arguments)
     return np.broadcast_shapes(*(np.shape(x) for x in arguments))
 
 

@@ -22,11 +22,11 @@ from pytensor.tensor.elemwise import CAReduce, Elemwise
 from pytensor.tensor.math import Dot
 
 from pymc_safetrunc.diagnosis.conditions import Condition, explain, explain_scalar
-from pymc_safetrunc.diagnosis.evaluation import Evaluation
+from pymc_safetrunc.diagnosis.evaluation import Evaluation, branch_taken
 from pymc_safetrunc.diagnosis.expression import Namer
 from pymc_safetrunc.diagnosis.loops import first_inside
 from pymc_safetrunc.diagnosis.movement import is_increment, is_movement, moved_from, reduced_part
-from pymc_safetrunc.diagnosis.nonfinite import Index, first_bad, is_bad
+from pymc_safetrunc.diagnosis.nonfinite import Index, element, first_bad
 from pymc_safetrunc.diagnosis.scalars import scalar_program
 from pymc_safetrunc.diagnosis.steps import Inside, Operand, Step, with_values
 
@@ -62,7 +62,7 @@ class Walk:
         while True:
             node = variable.owner
             if node is None:
-                value = np.asarray(self.evaluation.value(variable))[index]
+                value = element(self.evaluation.value(variable), index)
                 name = self.namer.labels.get(variable, variable.name)
                 literal = isinstance(variable, Constant) and not name
                 leaf = Leaf(variable, index, name, value)
@@ -74,6 +74,9 @@ class Walk:
                 if len(result) == 3:
                     return result
                 variable, index = result
+                continue
+            if isinstance(node.op, IfElse):
+                variable = self.taken(variable)
                 continue
             arguments = [self.evaluation.value(x) for x in node.inputs]
             if is_movement(node) or is_increment(node):
@@ -89,11 +92,6 @@ class Walk:
             if isinstance(node.op, CheckAndRaise):
                 variable = node.inputs[0]
                 continue
-            if isinstance(node.op, IfElse):
-                half = node.op.n_outs
-                chosen = 1 + node.outputs.index(variable) + (0 if arguments[0] else half)
-                variable = node.inputs[chosen]
-                continue
             if isinstance(node.op, Scan) and (
                 found := first_inside(node, arguments, self.namer, self.evaluation.deadline)
             ):
@@ -108,6 +106,13 @@ class Walk:
             if position is None:
                 return path, "operation", None
             variable, index = node.inputs[position], bad
+
+    def taken(self, variable: Variable) -> Variable:
+        """What an output of an IfElse hands on; the other branch has no value."""
+        node = variable.owner
+        assert node is not None
+        branch = branch_taken(node, self.evaluation.value(node.inputs[0]))
+        return branch[node.outputs.index(variable)]
 
     def inside(self, node: Apply, variable: Variable, index: Index) -> Inside:
         """Scalar graph of an Elemwise with its values at one element."""
@@ -199,10 +204,10 @@ class Walk:
                 column = index[1]
                 parts[1] = right[:, column : column + 1]
                 offsets[1] = lambda found: (found[0], column)
-        bad = [(i, first_bad(part)) for i, part in enumerate(parts) if is_bad(part)]
+        bad = [(i, at) for i, part in enumerate(parts) if (at := first_bad(part)) is not None]
         if not bad:
             return None, None
-        with_nan = [(i, at) for i, at in bad if np.isnan(np.asarray(parts[i])[at])]
+        with_nan = [(i, at) for i, at in bad if np.isnan(element(parts[i], at))]
         position, at = (with_nan or bad)[0]
         return position, offsets[position](at)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pytensor.conditional.op import IfElse
 from pytensor.graph.basic import Variable
 from pytensor.scalar import Abs, Cast, Exp, Identity, Mul, Neg, Pow, Sigmoid, Sqr, Sqrt, Switch
 from pytensor.tensor.elemwise import CAReduce, Elemwise
@@ -86,6 +87,9 @@ def _into_tensor(walk, variable, index):
         if isinstance(node.op, Elemwise):
             inside = walk.inside(node, variable, index)
             return inside, inside.program.outputs[node.outputs.index(variable)]
+        if isinstance(node.op, IfElse):
+            variable = walk.taken(variable)
+            continue
         arguments = [walk.evaluation.value(x) for x in node.inputs]
         if is_movement(node) or is_increment(node):
             origin = moved_from(node, variable, index, arguments)

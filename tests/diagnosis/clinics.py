@@ -6,6 +6,7 @@ the default at first; a second time, what the variable's remedy defines under th
 
 import numpy as np
 import pymc as pm
+import pymc.dims as pmd
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
@@ -40,6 +41,14 @@ def infinite_bounds(use):
     use("sick_gamma", "Truncated", pm.Truncated)(
         "sick_gamma", gamma, lower=0.1, upper=inf, observed=[0.5]
     )
+    named = {**common, "observed": pmd.as_xtensor([0.5, 1.5], dims="row")}
+    pm.modelcontext(None).add_coord("row", range(2))
+    for name, family, upper in (
+        ("sick_named", use("sick_named", "TruncatedNormal", pmd.TruncatedNormal), inf),
+        ("well_named", pmd.TruncatedNormal, 3.0),
+        ("well_named_safe", pst.dims.TruncatedNormal, inf),
+    ):
+        family(name, **named, lower=0, upper=pmd.as_xtensor(upper, dims=()))
     truncated_normal("well_none", lower=0, upper=None)
     truncated_normal("well_constant", lower=0, upper=np.inf)
     truncated_normal("well_finite", lower=0, upper=pm.Data("three", 3.0))
@@ -60,6 +69,8 @@ def inverted(use):
     pm.TruncatedNormal("sick_data", 0, s, **bounds("sick_data", two, one), observed=[1.5])
     pm.TruncatedNormal("sick_entry", 0, s, **bounds("sick_entry", pair, one), observed=[0.5, 1.5])
     pm.Uniform("sick_uniform", **bounds("sick_uniform", two, one), observed=[1.5])
+    swapped = bounds("sick_named", *(pmd.as_xtensor(x, dims=()) for x in (two, one)))
+    pmd.Uniform("sick_named", **swapped, observed=pmd.as_xtensor(1.5))
     safe = bounds("sick_safe", two, one)
     pst.TruncatedNormal("sick_safe", 0, s, **safe, observed=[1.5])
     pm.TruncatedNormal("well_data", 0, s, lower=one, upper=two, observed=[1.5])

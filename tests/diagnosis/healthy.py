@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pymc as pm
+import pymc.dims as pmd
 import pytensor
 import pytensor.tensor as pt
+from pytensor import sparse
+from pytensor.raise_op import Assert
+from scipy.sparse import csr_matrix
 
 import pymc_safetrunc as pst
 
@@ -205,6 +209,14 @@ def ifelse_that_avoids_a_logarithm():
 
 
 @healthy
+def ifelse_whose_other_branch_raises():
+    x = pm.Normal("x", initval=1.0)
+    other = Assert("x must be negative")(x**2, x < 0)
+    halved = pytensor.ifelse(x < 0, Assert("x must be below -1")(x, x < -1), x / 2)
+    pm.Potential("p", pytensor.ifelse(halved > 0, -(halved**2), other))
+
+
+@healthy
 def indexed_group_effects():
     effect = pm.Normal("effect", shape=3)
     group = pm.Data("group", [0, 2, 1, 1])
@@ -212,10 +224,25 @@ def indexed_group_effects():
 
 
 @healthy
+def regression_on_a_sparse_design():
+    X = sparse.as_sparse_variable(csr_matrix([[1.0, 0.0, 2.0], [0.0, 0.5, 0.0]]))
+    b = pm.Normal("b", shape=(3, 1))
+    pm.Normal("y", sparse.structured_dot(X, b)[:, 0], 1, observed=[0.3, -0.2])
+
+
+@healthy
 def safe_truncation_without_any_bound():
     mu, s = pm.Normal("mu"), pm.HalfNormal("s")
     lo, up = pm.Data("lo", -np.inf), pm.Data("up", np.inf)
     pst.TruncatedNormal("y", mu, s, lower=lo, upper=up, observed=[-1.0, 2.0])
+
+
+@healthy
+def safe_truncation_with_named_dimensions():
+    pm.modelcontext(None).add_coord("row", range(2))
+    s, up = pmd.HalfNormal("s"), pmd.as_xtensor(pm.Data("up", np.inf), dims=())
+    y = pmd.as_xtensor(np.array([0.5, 1.5]), dims="row")
+    pst.dims.TruncatedNormal("y", 0, s, lower=0, upper=up, observed=y)
 
 
 @healthy

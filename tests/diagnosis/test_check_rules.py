@@ -259,6 +259,23 @@ def test_the_grade_of_a_log_density_that_is_not_finite(kinds, severity):
         assert "20" in found[0].expression or "-10" in found[0].message
 
 
+@pytest.mark.parametrize(
+    ("moved", "severity"),
+    [({}, "hint"), ({"lower": "m"}, "hint"), ({"mu": "m"}, "error"), ({"sigma": "s"}, "error")],
+)
+def test_an_infinite_bound_harms_the_gradients_of_what_the_distribution_is_given(moved, severity):
+    """Those by the variable itself and by the other bound are finite everywhere."""
+    with pm.Model(), interpreted():
+        free = {"m": pm.Normal("m", -1), "s": pm.HalfNormal("s")}
+        given = {"mu": 0, "sigma": 1, "lower": 0, "upper": pm.Data("up", np.inf)}
+        given.update((name, free[variable]) for name, variable in moved.items())
+        pm.TruncatedNormal("V", **given)
+        found = check_model(draws=5, random_seed=1).findings
+    (infinite,) = (finding for finding in found if finding.rule == "runtime-infinite-bound")
+    assert infinite.severity == severity
+    assert ("nonfinite-gradient" in {finding.rule for finding in found}) == (severity == "error")
+
+
 def test_flat_without_a_bound_is_worse_than_with_one():
     with pm.Model(), interpreted():
         z = pm.Flat("z", shape=2)

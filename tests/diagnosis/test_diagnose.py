@@ -19,6 +19,7 @@ from pytensor.scan.op import Scan
 
 import pymc_safetrunc as pst
 from pymc_safetrunc.diagnosis import (
+    check_gradient,
     diagnose,
     examination,
     factors,
@@ -94,7 +95,11 @@ def not_finite(model, mode):
 
 
 # their compiled functions raise: an index out of range, a user's Op, the inverse in a gradient
-RAISES = {"index_out_of_range", "users_op_that_raises", "determinant_of_a_singular_matrix"}
+RAISES = {
+    *("index_out_of_range", "users_op_that_raises", "determinant_of_a_singular_matrix"),
+    *("branch_that_is_taken_and_raises", "lengths_that_do_not_fit"),
+    "inverses_of_a_batch_with_a_singular_matrix",
+}
 
 
 @pytest.mark.parametrize(
@@ -425,16 +430,40 @@ def test_point_is_in_the_users_space():
     [
         ({}, ValueError, "Missing: ['s_log__']"),
         ({"s_log__": 0.0, "t": 1.0}, ValueError, "Not variables of this model: ['t']"),
-        ({"s_log__": [0.0, 1.0]}, ValueError, "s_log__ has 0 dimensions"),
+        ({"s_log__": [0.0, 1.0]}, ValueError, "s_log__ has shape (); point gives an array of"),
         ([0.0], TypeError, "must be a dictionary"),
     ],
 )
-def test_wrong_point_is_refused_in_words(point, error, words):
+@pytest.mark.parametrize("function", [diagnose, check_gradient])
+def test_wrong_point_is_refused_in_words(function, point, error, words):
     with pm.Model() as model:
         pm.HalfNormal("s")
     with pytest.raises(error) as caught:
-        diagnose(point, model)
+        function(point, model)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["constant", "dims", "data"])
+def test_an_array_of_another_shape_is_the_points_fault(how):
+    with pm.Model(coords={"row": range(3)}) as model:
+        data = pm.Data("data", np.ones(3))
+        kwargs = {"constant": {"shape": 3}, "dims": {"dims": "row"}, "data": {"shape": data.shape}}
+        x = pm.HalfNormal("x", **kwargs[how])
+        pm.Normal("y", x, 1, observed=np.zeros(3))
+    assert diagnose({"x_log__": np.zeros(3)}, model).ok
+    with pytest.raises(ValueError, match=r"x_log__ has shape \(3,\); point gives .* \(2,\)"):
+        diagnose({"x_log__": np.zeros(2)}, model)
+
+
+@pytest.mark.parametrize("function", [diagnose, check_gradient])
+def test_what_is_no_model_is_refused_by_the_name_of_the_caller(function):
+    call = rf"{function.__name__}\(model=model\)"
+    with pytest.raises(TypeError, match=rf"takes a pymc.Model; got str: write {call}"):
+        function({}, "model")
+    with pytest.raises(TypeError, match=rf"none is in context: write {call}"):
+        function()
+    with pytest.raises(TypeError, match=rf"point comes first: write {call}"):
+        function(pm.Model())
 
 
 def test_the_users_model_is_left_alone():

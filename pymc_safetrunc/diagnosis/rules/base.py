@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from pytensor.graph.basic import Variable
 
-from pymc_safetrunc._upstream import distribution_logp
 from pymc_safetrunc.diagnosis.context import Context
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.factors import Factor
@@ -16,7 +15,7 @@ from pymc_safetrunc.diagnosis.provenance import Origin
 from pymc_safetrunc.diagnosis.steps import Step
 from pymc_safetrunc.findings import Severity
 
-__all__ = ["UNKNOWN", "Case", "Match", "Rule", "is_pymc", "recognise", "same_cause"]
+__all__ = ["UNKNOWN", "Case", "Match", "Rule", "recognise", "same_cause"]
 
 # Index of a match whose rule leaves it to the walk; None says that there is none.
 UNKNOWN: Any = object()
@@ -31,15 +30,6 @@ _CHAIN_RULE = {
     "zero-over-zero",
     "zero-times-inf",
 }
-
-
-def is_pymc(op) -> bool:
-    """Whether a distribution and its formula are PyMC's own.
-
-    This package's types are subclasses of PyMC's, and `install` gives PyMC's types its formulas.
-    """
-    formula = distribution_logp.dispatch(type(op))
-    return all(x.__module__.partition(".")[0] == "pymc" for x in (type(op), formula))
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def parameter_entry(case: Case, condition: Condition) -> Index | None:
         return None
     if case.factor.kind != "observed":
         return step.index or None
-    node = case.factor.rv.owner
+    node = case.factor.plain_rv.owner
     if node is None or getattr(node.op, "ndim_supp", None) != 0 or case.factor.observed is None:
         return None
     observed = case.context.value(case.factor.observed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from pytensor.sparse.type import SparseTensorType
 
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.rules import remedies
@@ -124,10 +125,12 @@ def nonfinite_data(case: Case) -> Match | None:
     if np.isinf(value) and step is not None and step.made_nan_from_infinity():
         return None  # the arithmetic rules know what the infinity met
     name = plain(origin.source or "a constant array of the model")
+    remedy = remedies.finite_rows(name) if origin.source_index else remedies.held(name)
+    sparse = origin.leaf is not None and isinstance(origin.leaf.type, SparseTensorType)
     return Match(
         "nonfinite-data",
         f"{name} holds {value:g}{_entry(case)}, and makes {case.subject} {case.value:g}.",
-        remedies.finite_rows(name) if origin.source_index else remedies.held(name),
+        None if sparse else remedy,
     )
 
 

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from pymc_safetrunc.diagnosis.distribution import bounds_of, nothing_between
 from pymc_safetrunc.diagnosis.requirements import Requirement
 from pymc_safetrunc.diagnosis.rules import remedies
 from pymc_safetrunc.diagnosis.rules.base import Case, Match, entry
@@ -14,30 +15,30 @@ from pymc_safetrunc.diagnosis.rules.conditions import (
     is_fixed,
     parameter_entry,
 )
-from pymc_safetrunc.diagnosis.rules.support import bounds_of
 
 __all__ = ["RULES"]
 
 
 def inverted_bounds(case: Case) -> Match | None:
     """Recognise bounds that leave nothing between them, at run time."""
-    bounds = bounds_of(case)
-    if bounds is None or len(bounds) < 2 or not _from_parameters(case, *bounds.values()):
+    rv = case.factor.plain_rv
+    bounds = None if case.factor.kind == "potential" else bounds_of(rv)
+    if bounds is None or not _from_parameters(case, *bounds):
         return None
-    lower, upper = (case.context.value(bound) for bound in bounds.values())
-    if lower is None or upper is None or not np.any(empty := lower >= upper):
+    lower, upper = map(case.context.value, bounds)
+    if lower is None or upper is None or not (empty := nothing_between(rv, lower, upper)).any():
         return None
     index = tuple(int(i) for i in np.argwhere(empty)[0])
     low, high = (np.broadcast_to(x, empty.shape)[index] for x in (lower, upper))
     index = index if empty.size > 1 else ()
-    leaves = {side: case.context.leaves(bound) for side, bound in bounds.items()}
+    leaves = [case.context.leaves(bound) for bound in bounds]
     names = [
         name
-        for found in leaves.values()
+        for found in leaves
         for leaf in found
         if leaf not in case.value_vars and (name := case.context.name(leaf))
     ]
-    fixed = set(case.value_vars).isdisjoint(set().union(*leaves.values()))
+    fixed = set(case.value_vars).isdisjoint(set().union(*leaves))
     origin = f" (from {' and '.join(dict.fromkeys(names))})" if names else ""
     return Match(
         "inverted-bounds",

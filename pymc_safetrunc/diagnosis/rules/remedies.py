@@ -12,7 +12,6 @@ __all__ = [
     "absolute",
     "bounded_scale",
     "clipped",
-    "finite_or_none",
     "finite_rows",
     "held",
     "held_power",
@@ -31,27 +30,14 @@ __all__ = [
 ]
 
 
-def safe_class(name: str, call: str) -> str:
+def safe_class(name: str, call: str, *, named_dims: bool = False) -> str:
     """Take a distribution of this package in place of PyMC's."""
+    theirs, ours = ("pymc.dims", "pst.dims") if named_dims else ("pm", "pst")
     return f"""\
 import pymc_safetrunc as pst
 
-# same arguments: write it in place of pm.{name}
-{name} = pst.{name}
-# {call}
-"""
-
-
-def finite_or_none(call: str) -> str:
-    """Give None for a bound that is infinite throughout."""
-    return f"""\
-import numpy as np
-
-def finite_or_none(bound):
-    \"\"\"None, which PyMC understands, in place of a bound that is infinite throughout.\"\"\"
-    values = bound.get_value() if hasattr(bound, "get_value") else np.asarray(bound)
-    return None if np.isinf(values).all() else bound
-
+# same arguments: write it in place of {theirs}.{name}
+{name} = {ours}.{name}
 # {call}
 """
 

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pymc.logprob.transforms import IntervalTransform, LogOddsTransform, LogTransform
+from pymc.logprob.transforms import LogOddsTransform, LogTransform
 from pytensor.graph.basic import Variable
+from pytensor.xtensor.basic import TensorFromXTensor
 
-from pymc_safetrunc._upstream import default_transform
+from pymc_safetrunc.diagnosis.distribution import bounds_of, transform_of
 from pymc_safetrunc.diagnosis.rules.base import Case
 from pymc_safetrunc.diagnosis.steps import Step
-from pymc_safetrunc.distributions.interval import SafeInterval
 
-__all__ = ["Bound", "bounds_of", "inside_interval", "missed_interval"]
+__all__ = ["Bound", "Side", "inside_interval", "missed_bound", "missed_interval"]
 
 Side = Literal["lower", "upper"]
+_SIDES: tuple[Side, Side] = ("lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -31,53 +32,31 @@ class Bound:
     name: str | None = None
 
 
-def bounds_of(case: Case) -> dict[Side, Variable] | None:
-    """Bounds of a distribution as expressions of the model; None when it has none of its own.
-
-    The distribution's default transform tells: what unconstrains a value knows its bounds.
-    """
-    node = case.factor.rv.owner
-    transform = _transform(case)
-    if not isinstance(transform, IntervalTransform | SafeInterval):
-        return None
-    find = getattr(transform, "bounds_fn", None) or transform.args_fn
-    found: dict[Side, Variable | None] = dict(
-        zip(("lower", "upper"), find(*node.inputs), strict=True)
-    )
-    return {side: bound for side, bound in found.items() if isinstance(bound, Variable)}
-
-
-def _transform(case: Case):
-    node = case.factor.rv.owner
-    if node is None or case.factor.kind == "potential":
-        return None
-    try:
-        return default_transform(node.op, case.factor.rv)
-    except NotImplementedError:
-        return None
-
-
 def missed_interval(case: Case) -> dict[Side, Bound] | None:
     """Interval that the offending value lies outside of; None where it is not known."""
     condition = case.origin.condition
     if condition is None:
         return None
     values = [float(x.value) for x in condition.step.operands if _is_value(case, x.variable)]
-    transform = _transform(case)
+    rv = case.factor.plain_rv
+    if rv.owner is None or case.factor.kind == "potential":
+        return None
+    transform = transform_of(rv)
     bounds: dict[Side, Bound] = {}
     if isinstance(transform, LogTransform | LogOddsTransform):
         bounds["lower"] = Bound(0.0)
         if isinstance(transform, LogOddsTransform):
             bounds["upper"] = Bound(1.0)
     else:
-        found = bounds_of(case)
+        found = bounds_of(rv)
         if found is None:
             return None
-        for side, expression in found.items():
+        for side, expression in zip(_SIDES, found, strict=True):
             bound = _at(case, expression, condition.step)
             if np.isnan(bound.value):
                 return None
-            bounds[side] = bound
+            if np.isfinite(bound.value):
+                bounds[side] = bound
     if not values or all(_holds(bounds, value) for value in values):
         return None  # something else rejected it
     return bounds
@@ -114,6 +93,9 @@ _OPPOSITE = {"LT": "GE", "GE": "LT", "GT": "LE", "LE": "GT"}
 
 
 def _is_value(case: Case, variable: Variable) -> bool:
+    node = variable.owner
+    if node is not None and isinstance(node.op, TensorFromXTensor):  # without its named dimensions
+        variable = node.inputs[0]
     return variable in {case.factor.observed, *case.value_vars}
 
 

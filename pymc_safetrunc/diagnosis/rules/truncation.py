@@ -2,60 +2,56 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import cast
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.censored import CensoredRV
 from pymc.distributions.continuous import TruncatedNormalRV
-from pymc.distributions.truncated import TruncatedRV
 from pytensor.graph.basic import Constant, Variable
-from pytensor.tensor.type import TensorType
+from pytensor.tensor.variable import TensorVariable
 
+from pymc_safetrunc.diagnosis.distribution import (
+    Bounds,
+    bounds_of,
+    has_named_dims,
+    is_array,
+    is_pymc,
+    is_truncation,
+    plain_rv,
+    untruncated,
+)
 from pymc_safetrunc.diagnosis.expression import plain
+from pymc_safetrunc.diagnosis.movement import is_movement
 from pymc_safetrunc.diagnosis.rules import remedies
-from pymc_safetrunc.diagnosis.rules.base import Case, Match, entry, is_pymc
+from pymc_safetrunc.diagnosis.rules.base import Case, Match, entry
 from pymc_safetrunc.diagnosis.rules.logarithms import log_of_zero
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "safe_remedy"]
 
 # Two CDFs that the compiled formula finds equal may differ by a few roundings in another form.
 ROUNDING = 8 * np.finfo("float64").eps
 
 
-def _op(case: Case):
-    node = case.factor.rv.owner
-    return None if node is None else node.op
-
-
-def _bounds(case: Case) -> dict[str, Variable]:
-    """Bounds of a truncated distribution, by name."""
-    op, inputs = _op(case), case.factor.rv.owner.inputs
-    if isinstance(op, TruncatedNormalRV):
-        lower, upper = op.dist_params(case.factor.rv.owner)[-2:]
-    else:
-        lower, upper = inputs[1:3] if isinstance(op, CensoredRV) else _truncated_bounds(op, inputs)
-    return {"lower": lower, "upper": upper}
-
-
-def _truncated_bounds(op, inputs):
-    # TruncatedRV's inputs: those of the base distribution, then lower, upper and the generators
-    bounds = [x for x in inputs if not hasattr(x.type, "is_valid_value") or hasattr(x.type, "ndim")]
-    return bounds[-2:]
-
-
 def runtime_infinite_bound(case: Case) -> Match | None:
     """Recognise an infinite bound that is data or a computed value, in a distribution of PyMC."""
-    op = _op(case)
-    if not isinstance(op, TruncatedNormalRV | TruncatedRV) or not is_pymc(op):
+    rv = case.factor.plain_rv
+    if not is_truncation(rv) or not is_pymc(rv) or (bounds := bounds_of(rv)) is None:
         return None
-    for side, bound in _bounds(case).items():
+    for side, bound in zip(("lower", "upper"), bounds, strict=True):
         if isinstance(bound, Constant) and bound.data.size == 1:
             continue  # PyMC leaves it out of the formula
         value = case.context.value(bound)
-        if value is None or not np.isinf(value).any() or not _comes_from(case, bound):
+        if value is None or not np.isinf(value).any() or not _comes_from(case, bound, bounds):
             continue
         step = case.origin.step
-        if step is not None and step.operation in ("Add", "Sub") and not _others_are_finite(case):
+        if (
+            step is not None
+            and step.operation in ("Add", "Sub")
+            and not _others_are_finite(case, bounds)
+        ):
             continue  # it met the infinity of another parameter
         source = case.origin.source or _only_data(case, bound)
         index = tuple(int(i) for i in np.argwhere(np.isinf(value))[0]) if value.ndim else ()
@@ -65,13 +61,13 @@ def runtime_infinite_bound(case: Case) -> Match | None:
             f"{f', from {source}' if source else ''}. PyMC's formula "
             f"multiplies it by 0 on the way back and makes {case.subject} {case.value:g}; "
             "every proposal of a gradient sampler will be rejected.",
-            _remedy(case, case.context.name(bound) or "...", side),
+            safe_remedy(case.factor.rv, f"{side}={plain(_name(case, bound) or '...')}"),
             source=source,
         )
     return None
 
 
-def _comes_from(case: Case, bound: Variable) -> bool:
+def _comes_from(case: Case, bound: Variable, bounds: Bounds) -> bool:
     """Whether the infinity that was traced is the bound's."""
     origin, leaves = case.origin, case.context.leaves(bound)
     if origin.end == "input":
@@ -84,16 +80,17 @@ def _comes_from(case: Case, bound: Variable) -> bool:
     if made <= leaves:
         return bool(made)
     # rewriting has mixed the bound with other parameters
-    return bool(leaves) and leaves <= made and _others_are_finite(case)
+    return bool(leaves) and leaves <= made and _others_are_finite(case, bounds)
 
 
-def _others_are_finite(case: Case) -> bool:
+def _others_are_finite(case: Case, bounds: Bounds) -> bool:
+    node = case.factor.plain_rv.owner
     parameters = [
         x
-        for x in case.factor.rv.owner.inputs
-        if isinstance(x.type, TensorType) and x.type.dtype.startswith("float")
+        for x in node.inputs
+        if is_array(x) and x.type.dtype.startswith("float") and x not in bounds
     ]
-    values = [case.context.value(x) for x in parameters if x not in _bounds(case).values()]
+    values = [case.context.value(x) for x in parameters]
     return all(x is not None and bool(np.isfinite(x).all()) for x in values)
 
 
@@ -103,75 +100,60 @@ def _only_data(case: Case, bound: Variable) -> str | None:
     return names.pop() if len(names) == 1 else None
 
 
-def _remedy(case: Case, name: str, side: str) -> str | None:
-    factor, name = case.name, plain(name)
-    if isinstance(_op(case), TruncatedNormalRV):
-        return remedies.safe_class(
-            "TruncatedNormal", f'{factor} = TruncatedNormal("{factor}", ..., {side}={name}, ...)'
-        )
-    if _has("Truncated"):
-        return remedies.safe_class(
-            "Truncated", f'{factor} = Truncated("{factor}", ..., {side}={name}, ...)'
-        )
-    return remedies.finite_or_none(
-        f'{factor} = pm.Truncated("{factor}", ..., {side}=finite_or_none({name}), ...)'
+def _name(case: Case, bound: Variable) -> str | None:
+    """Name of a bound that is data, or an expression the user named."""
+    while bound.owner is not None and is_movement(bound.owner) and not bound.name:
+        bound = bound.owner.inputs[0]
+    return case.context.name(bound)
+
+
+def safe_remedy(rv: Variable, argument: str = "") -> str:
+    """Take this package's distribution in place of PyMC's."""
+    name = plain(rv.name or "")
+    family = (
+        "TruncatedNormal" if isinstance(plain_rv(rv).owner.op, TruncatedNormalRV) else "Truncated"
     )
-
-
-def _has(name: str) -> bool:
-    """Whether this package offers the distribution."""
-    import pymc_safetrunc
-
-    return getattr(pymc_safetrunc, name, None) is not None
+    arguments = f"..., {argument}, ..." if argument else "..."
+    call = f'{name} = {family}("{name}", {arguments})'
+    return remedies.safe_class(family, call, named_dims=has_named_dims(rv))
 
 
 def equal_cdfs(case: Case) -> Match | None:
     """Recognise a mass between bounds as a difference of two CDFs that are the same."""
-    op = _op(case)
-    if not isinstance(op, TruncatedNormalRV | TruncatedRV | CensoredRV) or not is_pymc(op):
+    rv = case.factor.plain_rv
+    censored = rv.owner is not None and isinstance(rv.owner.op, CensoredRV)
+    if not (is_truncation(rv) or censored) or not is_pymc(rv):
         return None
     step = case.origin.step
     if step is None or log_of_zero(case) is None or not _cdfs_agree(case):
         return None
-    name = case.name
-    remedy = None
-    if isinstance(op, TruncatedNormalRV):
-        remedy = remedies.safe_class("TruncatedNormal", f'{name} = TruncatedNormal("{name}", ...)')
-    elif isinstance(op, TruncatedRV) and _has("Truncated"):
-        remedy = remedies.safe_class("Truncated", f'{name} = Truncated("{name}", ...)')
     return Match(
         "equal-cdfs",
-        f"{name} has no mass left between its bounds in floating point: PyMC subtracts two CDFs "
-        f"that round to the same number ({step.expression}).",
-        remedy,
+        f"{case.name} has no mass left between its bounds in floating point: PyMC subtracts two "
+        f"CDFs that round to the same number ({step.expression}).",
+        None if censored else safe_remedy(case.factor.rv),
     )
 
 
 def _cdfs_agree(case: Case) -> bool:
     """Whether the CDFs at the bounds are the same number, from parameters that are finite."""
-    op, node = _op(case), case.factor.rv.owner
-    if isinstance(op, CensoredRV):
-        base = node.inputs[0]
-    elif isinstance(op, TruncatedNormalRV):
-        base = pm.Normal.dist(*op.dist_params(node)[:2])
-    else:
-        base = op.base_rv_op.make_node(*node.inputs[:-2]).default_output()
+    rv = case.factor.plain_rv
+    base, bounds = untruncated(rv), cast(Bounds, bounds_of(rv))
     for parameter in base.owner.inputs:
-        if isinstance(parameter.type, TensorType) and parameter.type.dtype.startswith("float"):
+        if is_array(parameter) and parameter.type.dtype.startswith("float"):
             value = case.context.value(parameter)
             if value is None or not np.isfinite(value).all():
                 return False  # the logarithm is in the parameter
-    lower, upper = (_logcdf(case, base, side) for side in ("lower", "upper"))
-    if isinstance(op, CensoredRV):  # PyMC subtracts the CDF at the upper bound from 1
-        lower, upper = upper, np.zeros(())
+    lower, upper = map(partial(_logcdf, base), bounds, ("lower", "upper"))
+    if isinstance(rv.owner.op, CensoredRV):  # PyMC subtracts the CDF at the upper bound from 1
+        lower, upper = upper, pt.constant(0.0)
     # as rewriting rounds them, which is one operation or two
-    close = pt.le(abs(upper - lower), ROUNDING * pt.maximum(1, abs(upper)))
+    close = pt.le(pt.abs(upper - lower), ROUNDING * pt.maximum(1, pt.abs(upper)))
     agree = case.context.value(pt.any(close))
     return agree is not None and bool(agree)
 
 
-def _logcdf(case: Case, base: Variable, side: str) -> Variable:
-    bound = _bounds(case)[side]
+def _logcdf(base: Variable, bound: TensorVariable, side: str) -> TensorVariable:
     if isinstance(bound, Constant) and bound.data.size == 1 and np.isinf(bound.data).all():
         return pt.constant(-np.inf if side == "lower" else 0.0)
     below = side == "lower" and base.type.dtype.startswith(("int", "uint"))

@@ -3,6 +3,8 @@
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor import sparse
+from scipy.sparse import csr_matrix
 
 from tests.diagnosis.sick.case import sick
 
@@ -82,3 +84,19 @@ def scale_of_a_group_that_is_negative():
 @sick("y", "CheckParameterValue", source="sigma", rule="invalid-parameter")
 def scale_that_is_the_number_zero():
     pm.Normal("y", pm.Normal("m"), 0.0, observed=[1.0, 2.0])
+
+
+def rate(X):
+    """Log rate of three observations on a sparse design of two columns."""
+    b = pm.Normal("b", shape=(2, 1), initval=np.ones((2, 1)))
+    return sparse.structured_dot(sparse.as_sparse_variable(csr_matrix(X)), b)[:, 0]
+
+
+@sick("y", "Exp", index=(1,), rule="exp-overflow")
+def sparse_covariate_that_is_unscaled():
+    pm.Poisson("y", pt.exp(rate([[1.0, 0.0], [0.0, 800.0], [1.0, 1.0]])), observed=[1, 2, 3])
+
+
+@sick("y", "StructuredDot", rule="nonfinite-data")
+def sparse_covariate_that_is_missing():
+    pm.Normal("y", rate([[1.0, 0.0], [0.0, np.nan], [1.0, 1.0]]), 1, observed=[0.1, 0.2, 0.3])

@@ -6,6 +6,7 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.raise_op import Assert
 
 from tests.diagnosis.sick.case import sick
 
@@ -90,3 +91,29 @@ def users_op_that_returns_infinity():
 def users_op_that_raises():
     x = pm.Normal("x", initval=0.0)
     pm.Potential("user", Raising()(x))
+
+
+@sick("p", "Log", rule="log-of-negative")
+def branch_that_is_taken():
+    x = pm.Normal("x", initval=1.0)
+    other = Assert("x must be negative")(x, x < 0)
+    pm.Potential("p", pytensor.ifelse(x > 0, pt.log(x - 2), other))
+
+
+@sick("p", "Assert", rule="operation-failed")
+def branch_that_is_taken_and_raises():
+    x = pm.Normal("x", initval=1.0)
+    pm.Potential("p", pytensor.ifelse(x > 0, Assert("x must be negative")(x, x < 0), pt.log(x)))
+
+
+@sick("y", "Add", rule="operation-failed")
+def lengths_that_do_not_fit():
+    b = pm.Normal("b", shape=3)
+    x = pm.Data("x", [1.0])  # of any length, and 1 is not broadcast at run time
+    pm.Potential("y", b + x)
+
+
+@sick("y", "MatrixInverse", rule="operation-failed")
+def inverses_of_a_batch_with_a_singular_matrix():
+    x = pm.Normal("x", initval=1.0)
+    pm.Potential("y", pt.linalg.inv(x * np.stack([np.eye(2), np.ones((2, 2))])).sum())

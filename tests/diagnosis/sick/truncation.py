@@ -2,6 +2,7 @@
 
 import numpy as np
 import pymc as pm
+import pymc.dims as pmd
 import pytensor.tensor as pt
 
 import pymc_safetrunc as pst
@@ -186,3 +187,29 @@ def bounds_upside_down_of_a_uniform():
 @sick("x", "CheckParameterValue", source="sigma", rule="invalid-parameter")
 def safe_scale_that_is_a_negative_number():
     pst.TruncatedNormal("x", 0, -1.0, lower=0, upper=3)
+
+
+def rows(values):
+    """Observations with a named dimension."""
+    pm.modelcontext(None).add_coord("row", range(len(values)))
+    return pmd.as_xtensor(np.array(values), dims="row")
+
+
+@sick(
+    "V", "Mul", quantity="gradient", variable="s_log__", source="up", rule="runtime-infinite-bound"
+)
+def infinite_bound_with_named_dimensions():
+    s = pmd.HalfNormal("s")
+    up = pmd.as_xtensor(pm.Data("up", inf), dims=())
+    pmd.TruncatedNormal("V", 0, s, lower=0, upper=up, observed=rows([0.5, 1.5]))
+
+
+@sick("u", "CheckParameterValue", rule="inverted-bounds")
+def swapped_bounds_with_named_dimensions():
+    pmd.Uniform("u", pmd.as_xtensor(2.0), pmd.as_xtensor(1.0), observed=rows([1.2, 1.4]))
+
+
+@sick("V", "Switch", index=(1,), source="V", rule="outside-support")
+def observation_outside_with_named_dimensions():
+    s = pmd.HalfNormal("s")
+    pmd.TruncatedNormal("V", 0, s, lower=0, upper=2, observed=rows([0.5, 2.5]))

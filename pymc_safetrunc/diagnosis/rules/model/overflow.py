@@ -13,10 +13,12 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import Elemwise
 
+from pymc_safetrunc.diagnosis.distribution import plain_rv
 from pymc_safetrunc.diagnosis.expression import Namer, plain
 from pymc_safetrunc.diagnosis.expressions import Expressions
 from pymc_safetrunc.diagnosis.facts import Facts, Kind
 from pymc_safetrunc.diagnosis.rules import remedies
+from pymc_safetrunc.diagnosis.scalars import operation_name
 from pymc_safetrunc.findings import Finding
 
 __all__ = ["overflow_prone", "reach"]
@@ -89,7 +91,7 @@ def _operands(
             if node is None or node in met or not isinstance(node.op, Elemwise):
                 continue
             met.add(node)
-            operation = type(node.op.scalar_op).__name__
+            operation = operation_name(node.op)
             operand = node.inputs[0]
             if operation in wanted and not (
                 values.isdisjoint(ancestors([operand])) or operand in values
@@ -113,7 +115,7 @@ def _used_by_user(factor: Variable, model: Model) -> set[str] | None:
     roots = [factor] if factor in model.potentials else node.inputs
     blockers = [rv for rv in model.basic_RVs if rv is not factor]
     return {
-        type(getattr(x.owner.op, "scalar_op", x.owner.op)).__name__
+        operation_name(x.owner.op)
         for x in ancestors(roots, blockers=blockers)
         if x.owner is not None
     }
@@ -134,8 +136,7 @@ def _seen(facts: Facts, expressions: Expressions, wanted) -> list[dict[Kind, lis
 
 def is_held(variable: Variable) -> bool:
     """Whether an operand has limits, so that nothing can be concluded beyond its draws."""
-    op = getattr(variable.owner, "op", None)
-    name = type(getattr(op, "scalar_op", op)).__name__
+    name = operation_name(getattr(variable.owner, "op", None))
     return name in ("Clip", "ScalarMinimum", "ScalarMaximum", "Switch", "Sigmoid", "Tanh")
 
 
@@ -189,7 +190,7 @@ def _finding(operand: Operand, kind: str, value: float) -> Finding:
     }[kind]
     if operand.operation in LARGEST_EXPONENT:
         function = operand.operation.lower()
-        op = type(getattr(operand.factor.owner, "op", None)).__name__
+        op = type(getattr(plain_rv(operand.factor).owner, "op", None)).__name__
         better = _ON_LOG_SCALE.get(op)
         instead = (
             f"give the distribution {better} without the exponential"
@@ -225,8 +226,8 @@ def _finding(operand: Operand, kind: str, value: float) -> Finding:
 
 def _is_sum_of_exponentials(variable: Variable) -> bool:
     def name(node: Apply | None) -> str:
-        return type(getattr(getattr(node, "op", None), "scalar_op", None)).__name__
+        return operation_name(getattr(node, "op", None))
 
-    return name(variable.owner) in ("Add", "Exp", "Sub") and any(
+    return name(variable.owner) in ("Add", "Exp", "Sub", "Sum") and any(
         name(x.owner) == "Exp" for x in ancestors([variable])
     )

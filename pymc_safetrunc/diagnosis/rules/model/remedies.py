@@ -13,14 +13,14 @@ __all__ = [
 ]
 
 
-def in_order(lower: str, upper: str) -> str:
+def in_order(lower: str, upper: str, *, named_dims: bool = False) -> str:
     """Give the two bounds in their order."""
     return f"""\
-import pytensor.tensor as pt
+from {"pymc.dims.math" if named_dims else "pytensor.tensor"} import maximum, minimum
 
 def in_order(one, other):
     \"\"\"The smaller and the larger of two bounds, entry by entry.\"\"\"
-    return pt.minimum(one, other), pt.maximum(one, other)
+    return minimum(one, other), maximum(one, other)
 
 # lower, upper = in_order({lower}, {upper})
 """

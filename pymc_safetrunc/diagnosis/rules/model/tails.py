@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pymc as pm
 from pymc.distributions.continuous import TruncatedNormalRV
-from pymc.distributions.truncated import TruncatedRV
 from pytensor.graph.basic import Constant, Variable
 
 from pymc_safetrunc import math
+from pymc_safetrunc.diagnosis.distribution import (
+    Bounds,
+    bounds_of,
+    is_pymc,
+    is_truncation,
+    plain_rv,
+    tensor_of,
+    untruncated,
+)
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.expressions import Expressions
 from pymc_safetrunc.diagnosis.facts import Facts, Probe
-from pymc_safetrunc.diagnosis.rules.base import is_pymc
-from pymc_safetrunc.diagnosis.rules.model.bounds import safe_remedy
+from pymc_safetrunc.diagnosis.rules.truncation import safe_remedy
 from pymc_safetrunc.findings import Finding
 
 __all__ = ["digits_left", "empty_truncation", "tail_truncation"]
@@ -108,25 +116,23 @@ def _entry(index: tuple[int, ...]) -> str:
 def _tails(facts: Facts) -> Iterator[tuple[Variable, list[tuple[Probe, Tail]]]]:
     probes = [*facts.of("initial", "jittered")[:POINTS], *facts.of("prior")[:POINTS]]
     for rv in facts.model.basic_RVs:
-        node = rv.owner
-        if node is None or not is_pymc(node.op):
+        law = plain_rv(rv)
+        if not is_truncation(law) or not is_pymc(law):
             continue
-        if isinstance(node.op, TruncatedNormalRV):
-            reader = _normal(facts, rv)
-        elif isinstance(node.op, TruncatedRV):
-            reader = _any_family(facts, rv)
-        else:
-            continue
+        of_normal = isinstance(law.owner.op, TruncatedNormalRV)
+        reader = (_normal if of_normal else _any_family)(facts, rv, law)
         found = [(probe, tail) for probe in probes if (tail := reader(probe)) is not None]
         yield rv, found
 
 
-def _normal(facts: Facts, rv: Variable):
+def _normal(facts: Facts, rv: Variable, law: Variable):
     """PyMC's log-density beside the exact one."""
-    mu, sigma, lower, upper = rv.owner.op.dist_params(rv.owner)
-    plain_rv = rv.owner.op.make_node(*rv.owner.inputs).default_output()
-    theirs = pm.logp(plain_rv, rv)
-    exact = math.truncated_normal_logpdf(rv, mu, sigma, lower, upper)
+    mu, sigma, lower, upper = law.owner.op.dist_params(law.owner)
+    # of a copy: the variable itself is to become the value
+    copy = law.owner.op.make_node(*law.owner.inputs).default_output()
+    value = tensor_of(rv)
+    theirs = pm.logp(copy, value)
+    exact = math.truncated_normal_logpdf(value, mu, sigma, lower, upper)
     log_mass = math.log_ndtr_interval((lower - mu) / sigma, (upper - mu) / sigma)
     expressions = Expressions(facts.model, [theirs, exact, log_mass])
 
@@ -152,10 +158,10 @@ def digits_left(given, exact) -> np.ndarray:
     return np.clip(np.where(meant, digits, ALL_DIGITS), 0, ALL_DIGITS)
 
 
-def _any_family(facts: Facts, rv: Variable):
+def _any_family(facts: Facts, rv: Variable, law: Variable):
     """What is left of the digits when PyMC subtracts the CDFs of the bounds."""
-    *inputs, lower, upper = rv.owner.inputs
-    base = rv.owner.op.base_rv_op.make_node(*inputs).default_output()
+    base = untruncated(law)
+    lower, upper = cast(Bounds, bounds_of(law))
     # of a discrete distribution the whole lower bound is kept
     below = lower - 1 if base.type.dtype.startswith("int") else lower
     like = pm.math.zeros_like(rv, dtype="float64")
