@@ -158,9 +158,9 @@ def _settings(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _wait(handle, progress: Progress, request: Request, density, guard: Guard):
     """Return the trace, why it was stopped, and whether it was interrupted."""
-    tune = _tune_of(handle)
+    tune = int(_upstream.nutpie_settings(handle)["num_tune"])
     suspicion = Suspicion(request.policy, request.chains, tune)
-    heard = Heard(request.policy.stall_seconds, tune)
+    heard = Heard(request.policy.stall_seconds, tune, request.draws)
     try:
         while not _upstream.nutpie_finished(handle, _POLL_SECONDS):
             if guard.error is not None:
@@ -188,10 +188,6 @@ def _wait(handle, progress: Progress, request: Request, density, guard: Guard):
             build_report(stop, chain=None, model=request.model, sampler="nutpie")
         ) from error
     return tree, verdict(tree, request, density), False
-
-
-def _tune_of(handle) -> int:
-    return int(_upstream.nutpie_settings(handle)["num_tune"])
 
 
 def _abort(request: Request, stopped: ChainStopped, tree, lengths, counters):

@@ -10,7 +10,7 @@ import pytest
 
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
-from pymc_safetrunc.watchdog.nutpie_progress import longest_run
+from pymc_safetrunc.watchdog.nutpie_progress import Heard, longest_run
 from tests import optional
 from tests.watchdog.faults import HangsFarOut, KillsItsProcess, Raises
 
@@ -221,6 +221,22 @@ def test_a_failure_of_nutpie_itself_is_an_abort(monkeypatch, healthy, brief):
     ):
         sample(**brief)
     assert caught.value.report.cause == "exception"
+
+
+def test_only_a_chain_that_runs_can_stall(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("pymc_safetrunc.watchdog.nutpie_progress.time.monotonic", lambda: now)
+    heard = Heard(seconds=10.0, tune=50, draws=100)
+    # one core: the first chain is done, the second runs, the third waits for the core
+    waits = (False, 0, [])
+    for now in range(0, 60, 5):
+        assert heard.stalled([(True, 150, []), (True, 1 + now, []), waits]) is None
+    now += 9.0
+    assert heard.stalled([(True, 150, []), (True, 56, []), waits]) is None
+    now += 1.0
+    stopped = heard.stalled([(True, 150, []), (True, 56, []), waits])
+    assert (stopped.chain, stopped.stop.transitions) == (1, 56)
+    assert stopped.stop.phase == "sampling"
 
 
 @pytest.mark.parametrize(
