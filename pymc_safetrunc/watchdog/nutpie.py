@@ -161,12 +161,13 @@ def _wait(handle, progress: Progress, request: Request, density, guard: Guard):
     tune = int(_upstream.nutpie_settings(handle)["num_tune"])
     suspicion = Suspicion(request.policy, request.chains, tune)
     heard = Heard(request.policy.stall_seconds, tune, request.draws)
+    tree: DataTree | None = None
     try:
         while not _upstream.nutpie_finished(handle, _POLL_SECONDS):
             if guard.error is not None:
                 tree = handle.inspect()
                 guard.end()
-                _upstream.nutpie_end_failed(handle)
+                _upstream.nutpie_end(handle)
                 return tree, guard.stopped(request.model, real_lengths(tree)), False
             stopped = heard.stalled(progress.chains)
             if stopped is not None:
@@ -176,18 +177,22 @@ def _wait(handle, progress: Progress, request: Request, density, guard: Guard):
                 if stopped is not None:
                     return handle.abort(), stopped, False
         tree = handle.wait()
+        return tree, verdict(tree, request, density), False
     except KeyboardInterrupt:
         guard.end()
-        return handle.abort(), None, True
+        return handle.abort() if tree is None else tree, None, True
     except BaseException as error:
-        if not _upstream.is_nutpie_failure(error):
+        guard.end()
+        tree = _upstream.nutpie_end(handle) if tree is None else tree
+        if not (isinstance(error, Exception) or _upstream.is_nutpie_failure(error)):
             raise
-        detail = f"nutpie says: {in_short(error)} It keeps no draws then."
-        stop = Stop(Cause.EXCEPTION, detail=detail)
+        stop = Stop(Cause.EXCEPTION, detail=in_short(error))
+        if tree is not None:
+            return tree, ChainStopped(None, stop, error), False
+        stop.detail = f"nutpie says: {in_short(error)}. It keeps no draws then."
         raise SamplingAborted(
             build_report(stop, chain=None, model=request.model, sampler="nutpie")
         ) from error
-    return tree, verdict(tree, request, density), False
 
 
 def _abort(request: Request, stopped: ChainStopped, tree, lengths, counters):

@@ -107,8 +107,11 @@ class Guard:
 
 
 def in_short(error: BaseException) -> str:
-    """Return type and message of an error; of a long one, such as JAX's, the last line."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    if len(lines) > 1:
-        return f"{type(error).__name__}: … {lines[-1].strip()}"
-    return f"{type(error).__name__}: {error}"
+    """Return type and message of an error, in one line.
+
+    That is its first, and the last where it quotes a traceback, as JAX's do.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if "Traceback (most recent call last)" in str(error):
+        return f"{type(error).__name__}: … {lines[-1]}"
+    return ": ".join([type(error).__name__, *lines[:1]])
