@@ -21,7 +21,7 @@ from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop
 from pymc_safetrunc.watchdog.request import Request
 
-__all__ = ["WARN_AFTER", "fault_at", "more_points", "points_and_step"]
+__all__ = ["WARN_AFTER", "fault_at", "fault_of", "more_points", "points_and_step"]
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +67,13 @@ def fault_at(step, point) -> Cause | None:
     return None
 
 
+def fault_of(logp: float, gradient: np.ndarray) -> Cause | None:
+    """Return why a chain cannot start where the density and its gradient are these."""
+    if not np.isfinite(logp):
+        return Cause.LOGP_AT_STATE
+    return None if np.isfinite(gradient).all() else Cause.GRADIENT_AT_STATE
+
+
 def _leaf_fault(step: BlockedStep, point) -> Cause | None:
     if isinstance(step, ArrayStep):
         return None if all(np.isfinite(f(point)) for f in step.fs) else Cause.LOGP_AT_STATE
@@ -76,10 +83,7 @@ def _leaf_fault(step: BlockedStep, point) -> Cause | None:
         shared.set_value(point[name], borrow=True)
     q = DictToArrayBijection.map({name: point[name] for name in step.var_names})
     if isinstance(step, BaseHMC):
-        logp, gradient = _upstream.density_and_gradient(step, q)
-        if not np.isfinite(logp):
-            return Cause.LOGP_AT_STATE
-        return None if np.isfinite(gradient).all() else Cause.GRADIENT_AT_STATE
+        return fault_of(*_upstream.density_and_gradient(step, q))
     if isinstance(step, Slice):
         # From -inf a slice sampler walks into the support; from NaN or +inf it never compares.
         return None if step.logp(q.data) < np.inf else Cause.LOGP_AT_STATE

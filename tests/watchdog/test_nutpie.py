@@ -232,7 +232,7 @@ def test_a_fault_of_the_watchdog_itself_costs_no_draws(draws, monkeypatch, healt
     def broken(tree, request, density):
         raise ValueError("made for the test")
 
-    monkeypatch.setattr("pymc_safetrunc.watchdog.nutpie.verdict", broken)
+    monkeypatch.setattr("pymc_safetrunc.watchdog.nutpie_wait.verdict", broken)
     with healthy, pytest.raises(SamplingAborted) as caught:
         sample(watchdog=WatchdogPolicy(max_nonfinite_tuning=10), **brief | {"draws": draws})
     error = caught.value
