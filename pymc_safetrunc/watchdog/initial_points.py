@@ -21,7 +21,7 @@ from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop
 from pymc_safetrunc.watchdog.request import Request
 
-__all__ = ["WARN_AFTER", "fault_at", "fault_of", "more_points", "points_and_step"]
+__all__ = ["WARN_AFTER", "fault_at", "fault_of", "more_points", "no_start", "points_and_step"]
 
 _log = logging.getLogger(__name__)
 
@@ -161,9 +161,7 @@ def _usable_point(request: Request, step, chain: int, point: dict, may_retry: bo
             return point
         if tried == WARN_AFTER:
             _warn(request, chain, tried, fault)
-    raise ChainStopped(
-        chain, _stop(first_fault, first, f"{tried} starting point{'s' * (tried != 1)} tried.")
-    )
+    raise ChainStopped(chain, no_start(first_fault, first, tried))
 
 
 def more_points(request: Request, chain: int) -> Iterator[dict]:
@@ -187,13 +185,14 @@ def more_points(request: Request, chain: int) -> Iterator[dict]:
 
 
 def _no_finite_density(request: Request, tried: int) -> ChainStopped:
-    point = next(more_points(request, 0))
-    detail = f"{tried} starting points tried."
-    return ChainStopped(None, _stop(Cause.LOGP_AT_STATE, point, detail))
+    point = next(more_points(request, 0), None) or request.model.initial_point()
+    return ChainStopped(None, no_start(Cause.LOGP_AT_STATE, point, tried))
 
 
-def _stop(cause: Cause, point: dict, detail: str) -> Stop:
-    return Stop(cause=cause, phase="initial point", point=point, detail=detail)
+def no_start(cause: Cause, point: dict, tried: int, step: str = "") -> Stop:
+    """Return the stop of a chain that no starting point would do for; the first is shown."""
+    detail = f"{tried} starting point{'s' * (tried != 1)} tried."
+    return Stop(cause, phase="initial point", point=point, step=step, detail=detail)
 
 
 def _warn(request: Request, chain: int | None, tried: int, fault: Cause) -> None:

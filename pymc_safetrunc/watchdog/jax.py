@@ -18,7 +18,7 @@ from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.counter import Cause, ChainCounter
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
-from pymc_safetrunc.watchdog.initial_points import fault_of, more_points
+from pymc_safetrunc.watchdog.initial_points import fault_of, more_points, no_start
 from pymc_safetrunc.watchdog.nearby import bad_point_nearby, unconstrained
 from pymc_safetrunc.watchdog.preflight import warn_before
 from pymc_safetrunc.watchdog.reporting import Stop, build_report
@@ -100,13 +100,7 @@ def _starting_points(
                 if fault is None:
                     break
         if fault is not None:
-            stop = Stop(
-                first_fault,
-                phase="initial point",
-                point=first,
-                step=f"NUTS[{sampler}]",
-                detail=f"{tried} starting points tried.",
-            )
+            stop = no_start(first_fault, first, tried, f"NUTS[{sampler}]")
             raise SamplingAborted(
                 build_report(stop, chain=chain, model=request.model, sampler=sampler)
             )

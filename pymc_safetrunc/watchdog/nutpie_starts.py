@@ -10,8 +10,8 @@ import numpy as np
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.counter import Cause
-from pymc_safetrunc.watchdog.initial_points import WARN_AFTER, fault_of
-from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop
+from pymc_safetrunc.watchdog.initial_points import WARN_AFTER, fault_of, no_start
+from pymc_safetrunc.watchdog.reporting import ChainStopped
 from pymc_safetrunc.watchdog.request import Request
 
 __all__ = ["Starts", "usable_start"]
@@ -51,15 +51,8 @@ def usable_start(request: Request, compiled, density: Density) -> np.ndarray:
                 allowed,
             )
     assert first is not None
-    raise ChainStopped(
-        None,
-        Stop(
-            first[0],
-            phase="initial point",
-            point=_upstream.as_point(request.model, first[1]),
-            detail=f"{allowed} starting points tried.",
-        ),
-    )
+    fault, x = first
+    raise ChainStopped(None, no_start(fault, _upstream.as_point(request.model, x), allowed))
 
 
 class Starts:
