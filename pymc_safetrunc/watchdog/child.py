@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +22,7 @@ __all__ = ["run_in_child"]
 def run_in_child(function: Callable[[], Any], mp_ctx: Any, *, sampler: str) -> Any:
     """Return what a function returns, or raise what it raises, from a process of its own.
 
-    Ctrl-C is handed on to the function, which then returns what it has.
+    Ctrl-C is handed on to the function, which may then return what it has; a second one ends it.
 
     Raises
     ------
@@ -28,6 +30,8 @@ def run_in_child(function: Callable[[], Any], mp_ctx: Any, *, sampler: str) -> A
         If the function cannot be pickled for another process.
     SamplingAborted
         If the process dies.
+    KeyboardInterrupt
+        If the function did not return after Ctrl-C.
     """
     try:
         pickled = cloudpickle.dumps(function)
@@ -40,9 +44,22 @@ def run_in_child(function: Callable[[], Any], mp_ctx: Any, *, sampler: str) -> A
     process = mp_ctx.Process(target=_serve, args=(sender, pickled), daemon=True)
     process.start()
     sender.close()
+    interrupted = False
     try:
-        good, value = _receive(receiver, process)
+        while True:
+            try:
+                receiver.poll(None)
+                break
+            except KeyboardInterrupt:
+                if interrupted:
+                    raise
+                interrupted = True
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGINT)
+        good, value = cloudpickle.loads(receiver.recv_bytes())
     except EOFError:
+        if interrupted:
+            raise KeyboardInterrupt from None
         process.join()
         stop = Stop(Cause.WORKER_DIED, detail=f"Exit code {process.exitcode}.")
         report = build_report(stop, chain=None, model=None, sampler=sampler)
@@ -55,23 +72,23 @@ def run_in_child(function: Callable[[], Any], mp_ctx: Any, *, sampler: str) -> A
     raise value
 
 
-def _receive(receiver, process) -> tuple[bool, Any]:
-    while True:
-        try:
-            return cloudpickle.loads(receiver.recv_bytes())
-        except KeyboardInterrupt:
-            os.kill(process.pid, signal.SIGINT)
-
-
 def _serve(sender, pickled: bytes) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(AttributeError, OSError):
         # Ctrl-C in the terminal is for the parent, which hands it on; Windows has no such groups.
         os.setpgrp()
     try:
         answer = (True, cloudpickle.loads(pickled)())
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         answer = (False, error)
     sender.send_bytes(cloudpickle.dumps(answer))
     sender.close()
     # A thread that hangs would keep this process from ending by itself.
     signal.pause() if hasattr(signal, "pause") else os._exit(0)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this process is a child
+    parent.join()
+    os._exit(1)

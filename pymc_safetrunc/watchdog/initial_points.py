@@ -21,7 +21,7 @@ from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop
 from pymc_safetrunc.watchdog.request import Request
 
-__all__ = ["WARN_AFTER", "fault_at", "more_points", "points_and_step"]
+__all__ = ["WARN_AFTER", "fault_at", "fault_of", "more_points", "no_start", "points_and_step"]
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +67,13 @@ def fault_at(step, point) -> Cause | None:
     return None
 
 
+def fault_of(logp: float, gradient: np.ndarray) -> Cause | None:
+    """Return why a chain cannot start where the density and its gradient are these."""
+    if not np.isfinite(logp):
+        return Cause.LOGP_AT_STATE
+    return None if np.isfinite(gradient).all() else Cause.GRADIENT_AT_STATE
+
+
 def _leaf_fault(step: BlockedStep, point) -> Cause | None:
     if isinstance(step, ArrayStep):
         return None if all(np.isfinite(f(point)) for f in step.fs) else Cause.LOGP_AT_STATE
@@ -76,10 +83,7 @@ def _leaf_fault(step: BlockedStep, point) -> Cause | None:
         shared.set_value(point[name], borrow=True)
     q = DictToArrayBijection.map({name: point[name] for name in step.var_names})
     if isinstance(step, BaseHMC):
-        logp, gradient = _upstream.density_and_gradient(step, q)
-        if not np.isfinite(logp):
-            return Cause.LOGP_AT_STATE
-        return None if np.isfinite(gradient).all() else Cause.GRADIENT_AT_STATE
+        return fault_of(*_upstream.density_and_gradient(step, q))
     if isinstance(step, Slice):
         # From -inf a slice sampler walks into the support; from NaN or +inf it never compares.
         return None if step.logp(q.data) < np.inf else Cause.LOGP_AT_STATE
@@ -157,9 +161,7 @@ def _usable_point(request: Request, step, chain: int, point: dict, may_retry: bo
             return point
         if tried == WARN_AFTER:
             _warn(request, chain, tried, fault)
-    raise ChainStopped(
-        chain, _stop(first_fault, first, f"{tried} starting point{'s' * (tried != 1)} tried.")
-    )
+    raise ChainStopped(chain, no_start(first_fault, first, tried))
 
 
 def more_points(request: Request, chain: int) -> Iterator[dict]:
@@ -183,13 +185,14 @@ def more_points(request: Request, chain: int) -> Iterator[dict]:
 
 
 def _no_finite_density(request: Request, tried: int) -> ChainStopped:
-    point = next(more_points(request, 0))
-    detail = f"{tried} starting points tried."
-    return ChainStopped(None, _stop(Cause.LOGP_AT_STATE, point, detail))
+    point = next(more_points(request, 0), None) or request.model.initial_point()
+    return ChainStopped(None, no_start(Cause.LOGP_AT_STATE, point, tried))
 
 
-def _stop(cause: Cause, point: dict, detail: str) -> Stop:
-    return Stop(cause=cause, phase="initial point", point=point, detail=detail)
+def no_start(cause: Cause, point: dict, tried: int, step: str = "") -> Stop:
+    """Return the stop of a chain that no starting point would do for; the first is shown."""
+    detail = f"{tried} starting point{'s' * (tried != 1)} tried."
+    return Stop(cause, phase="initial point", point=point, step=step, detail=detail)
 
 
 def _warn(request: Request, chain: int | None, tried: int, fault: Cause) -> None:

@@ -18,7 +18,7 @@ from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.counter import Cause, ChainCounter
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
-from pymc_safetrunc.watchdog.initial_points import more_points
+from pymc_safetrunc.watchdog.initial_points import fault_of, more_points, no_start
 from pymc_safetrunc.watchdog.nearby import bad_point_nearby, unconstrained
 from pymc_safetrunc.watchdog.preflight import warn_before
 from pymc_safetrunc.watchdog.reporting import Stop, build_report
@@ -91,34 +91,21 @@ def _starting_points(
     )
     points, changed = [], False
     for chain, point in enumerate(own):
-        fault = _fault(density, point)
+        fault = fault_of(*density(point))
         if fault is not None:
             changed = True
             first, first_fault, tried = point, fault, 1
             for point in more_points(request, chain):
-                fault, tried = _fault(density, point), tried + 1
+                fault, tried = fault_of(*density(point)), tried + 1
                 if fault is None:
                     break
         if fault is not None:
-            stop = Stop(
-                first_fault,
-                phase="initial point",
-                point=first,
-                step=f"NUTS[{sampler}]",
-                detail=f"{tried} starting points tried.",
-            )
+            stop = no_start(first_fault, first, tried, f"NUTS[{sampler}]")
             raise SamplingAborted(
                 build_report(stop, chain=chain, model=request.model, sampler=sampler)
             )
         points.append(point)
     return points, points if changed else None
-
-
-def _fault(density, point) -> Cause | None:
-    logp, gradient = density(point)
-    if not np.isfinite(logp):
-        return Cause.LOGP_AT_STATE
-    return None if np.isfinite(gradient).all() else Cause.GRADIENT_AT_STATE
 
 
 def _verdict(request: Request, tree: DataTree, chain: int, density, sampler: str) -> Stop | None:

@@ -8,18 +8,14 @@ counted from the statistics of a copy of the trace, as for PyMC's samplers.
 from __future__ import annotations
 
 import time
-import warnings
 from functools import partial
-from typing import Any
 
 from pymc.backends.arviz import patch_nutpie_idata
 from pymc.progress_bar import NutpieProgressBarManager
-from pytensor.compile.mode import get_mode
 from xarray import DataTree
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.child import run_in_child
-from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.draws import (
     INTERRUPTED_GROUP,
     cut_chain,
@@ -28,18 +24,17 @@ from pymc_safetrunc.watchdog.draws import (
 )
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
-from pymc_safetrunc.watchdog.nutpie_guard import Guard, in_short
-from pymc_safetrunc.watchdog.nutpie_progress import Heard, Progress, Suspicion
+from pymc_safetrunc.watchdog.nutpie_arguments import settings, with_log_likelihood
+from pymc_safetrunc.watchdog.nutpie_guard import Guard
+from pymc_safetrunc.watchdog.nutpie_progress import Progress
 from pymc_safetrunc.watchdog.nutpie_starts import Starts, usable_start
 from pymc_safetrunc.watchdog.nutpie_trace import count, real_lengths
-from pymc_safetrunc.watchdog.nutpie_verdict import verdict
+from pymc_safetrunc.watchdog.nutpie_wait import wait
 from pymc_safetrunc.watchdog.preflight import flat_density, warn_before
-from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
+from pymc_safetrunc.watchdog.reporting import ChainStopped, build_report
 from pymc_safetrunc.watchdog.request import Request
 
 __all__ = ["run"]
-
-_POLL_SECONDS = 0.05
 
 
 def run(request: Request) -> DataTree:
@@ -63,17 +58,7 @@ def _run(request: Request) -> DataTree:
 
     if not request.quiet:
         _upstream.sampling_log.info(f"NUTS[nutpie]: {request.model.free_RVs}")
-    idata_kwargs = dict(request.idata_kwargs)
-    keep_unconstrained = idata_kwargs.pop("include_transformed", False)
-    log_likelihood = idata_kwargs.pop("log_likelihood", False)
-    if idata_kwargs:
-        warnings.warn(
-            f"`idata_kwargs` keys {sorted(idata_kwargs)} are currently ignored by the nutpie "
-            "sampler",
-            UserWarning,
-            stacklevel=5,
-        )
-    nuts_kwargs, compile_kwargs = _settings(request)
+    nuts_kwargs, compile_kwargs = settings(request)
     compile_started = time.monotonic()
     compiled = nutpie.compile_pymc_model(
         request.model, var_names=request.var_names, **compile_kwargs
@@ -110,14 +95,14 @@ def _run(request: Request) -> DataTree:
             cores=request.cores,
             seed=int(request.seeds[0]),
             save_warmup=True,
-            store_unconstrained=keep_unconstrained,
+            store_unconstrained=request.idata_kwargs.get("include_transformed", False),
             progress_bar=False,
             progress_callback=progress,
             blocking=False,
             **nuts_kwargs,
         )
         with few_draws_are_no_mistake():
-            tree, stopped, interrupted = _wait(handle, progress, request, density, guard)
+            tree, stopped, interrupted = wait(handle, progress, request, density, guard)
     patch_nutpie_idata(tree, request.model, sampling_time=time.time() - started)
     lengths = real_lengths(tree)
     counters = count(tree, lengths)
@@ -127,71 +112,7 @@ def _run(request: Request) -> DataTree:
     if request.discard_tuned_samples:
         result = result.drop_nodes([name for name in result.children if name.startswith("warmup_")])
     add_group(result, counters, request.policy, sampler="nutpie")
-    return _with_log_likelihood(result, log_likelihood, request)
-
-
-def _settings(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Translate the arguments for nutpie as ``pm.sample`` does."""
-    nuts_kwargs = dict(request.step_kwargs.get("nuts", {}))
-    compile_kwargs = dict(request.compile_kwargs)
-    for name, where in (("backend", "backend="), ("gradient_backend", "compile_kwargs")):
-        if name in nuts_kwargs:
-            warnings.warn(
-                f"`{name}` should be passed as {where}, not nested in the NUTS step kwargs.",
-                FutureWarning,
-                stacklevel=6,
-            )
-            value = nuts_kwargs.pop(name)
-            if name == "backend":
-                compile_kwargs["mode"] = get_mode(value)
-            else:
-                compile_kwargs[name] = value
-    if request.initvals is not None:
-        compile_kwargs.setdefault("initial_points", request.initvals)
-    if "max_treedepth" in nuts_kwargs:
-        nuts_kwargs["maxdepth"] = nuts_kwargs.pop("max_treedepth")
-    linker = get_mode(compile_kwargs.pop("mode", None)).linker
-    backend = "jax" if _upstream.is_jax_linker(linker) else "numba"
-    compile_kwargs.setdefault("backend", backend)
-    return nuts_kwargs, compile_kwargs
-
-
-def _wait(handle, progress: Progress, request: Request, density, guard: Guard):
-    """Return the trace, why it was stopped, and whether it was interrupted."""
-    tune = _tune_of(handle)
-    suspicion = Suspicion(request.policy, request.chains, tune)
-    heard = Heard(request.policy.stall_seconds, tune)
-    try:
-        while not _upstream.nutpie_finished(handle, _POLL_SECONDS):
-            if guard.error is not None:
-                tree = handle.inspect()
-                guard.end()
-                _upstream.nutpie_end_failed(handle)
-                return tree, guard.stopped(request.model, real_lengths(tree)), False
-            stopped = heard.stalled(progress.chains)
-            if stopped is not None:
-                return _upstream.nutpie_leave_hanging(handle), stopped, False
-            if suspicion.is_aroused(progress.chains):
-                stopped = verdict(handle.inspect(), request, density)
-                if stopped is not None:
-                    return handle.abort(), stopped, False
-        tree = handle.wait()
-    except KeyboardInterrupt:
-        guard.end()
-        return handle.abort(), None, True
-    except BaseException as error:
-        if not _upstream.is_nutpie_failure(error):
-            raise
-        detail = f"nutpie says: {in_short(error)} It keeps no draws then."
-        stop = Stop(Cause.EXCEPTION, detail=detail)
-        raise SamplingAborted(
-            build_report(stop, chain=None, model=request.model, sampler="nutpie")
-        ) from error
-    return tree, verdict(tree, request, density), False
-
-
-def _tune_of(handle) -> int:
-    return int(_upstream.nutpie_settings(handle)["num_tune"])
+    return with_log_likelihood(result, request)
 
 
 def _abort(request: Request, stopped: ChainStopped, tree, lengths, counters):
@@ -216,24 +137,3 @@ def _interrupted(tree: DataTree, lengths) -> DataTree:
         if sum(pair):
             result[f"{INTERRUPTED_GROUP}/chain_{chain}"] = cut_chain(tree, chain, pair)
     return result
-
-
-def _with_log_likelihood(tree: DataTree, wanted, request: Request) -> DataTree:
-    if not wanted:
-        return tree
-    from pymc.stats.log_density import compute_log_likelihood
-
-    warnings.warn(
-        "Passing `log_likelihood` via `idata_kwargs` is deprecated and will be removed in future "
-        "versions. Call `pm.compute_log_likelihood(idata)` instead.",
-        FutureWarning,
-        stacklevel=5,
-    )
-    return compute_log_likelihood(
-        tree,
-        var_names=None if wanted is True else wanted,
-        extend_inferencedata=True,
-        model=request.model,
-        sample_dims=["chain", "draw"],
-        progressbar=False,
-    )

@@ -16,9 +16,9 @@ from pymc.model import Model
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.counter import Cause
-from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop
+from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, in_short
 
-__all__ = ["Guard", "in_short"]
+__all__ = ["Guard"]
 
 # Should nobody come for the draws, nutpie gets its error after all.
 _PATIENCE_SECONDS = 10.0
@@ -104,11 +104,3 @@ class Guard:
                     self.error = error
             self._ended.wait(_PATIENCE_SECONDS)
             raise self.error from None
-
-
-def in_short(error: BaseException) -> str:
-    """Return type and message of an error; of a long one, such as JAX's, the last line."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    if len(lines) > 1:
-        return f"{type(error).__name__}: … {lines[-1].strip()}"
-    return f"{type(error).__name__}: {error}"

@@ -81,11 +81,12 @@ def longest_run(indices: list[int]) -> tuple[int, int]:
 
 
 class Heard:
-    """When each chain last gave a draw."""
+    """When each chain that runs last gave a draw."""
 
-    def __init__(self, seconds: float | None, tune: int) -> None:
+    def __init__(self, seconds: float | None, tune: int, draws: int) -> None:
         self._seconds = seconds
         self._tune = tune
+        self._all = tune + draws
         self._last: dict[int, tuple[int, float]] = {}
 
     def stalled(self, chains) -> ChainStopped | None:
@@ -94,7 +95,7 @@ class Heard:
             return None
         now = time.monotonic()
         for number, (started, finished, _) in enumerate(chains):
-            if not started:
+            if not started or finished == self._all:
                 continue
             drawn, since = self._last.get(number, (-1, now))
             if finished != drawn:

@@ -10,8 +10,8 @@ import numpy as np
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.counter import Cause
-from pymc_safetrunc.watchdog.initial_points import WARN_AFTER
-from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop
+from pymc_safetrunc.watchdog.initial_points import WARN_AFTER, fault_of, no_start
+from pymc_safetrunc.watchdog.reporting import ChainStopped
 from pymc_safetrunc.watchdog.request import Request
 
 __all__ = ["Starts", "usable_start"]
@@ -39,7 +39,7 @@ def usable_start(request: Request, compiled, density: Density) -> np.ndarray:
     first: tuple[Cause, np.ndarray] | None = None
     for tried, seed in enumerate(spare.integers(2**30, size=allowed), start=1):
         x = _upstream.nutpie_start(compiled, int(seed))
-        fault = _fault(density, x)
+        fault = fault_of(*density(x))
         if fault is None:
             return x
         first = first or (fault, x)
@@ -51,15 +51,8 @@ def usable_start(request: Request, compiled, density: Density) -> np.ndarray:
                 allowed,
             )
     assert first is not None
-    raise ChainStopped(
-        None,
-        Stop(
-            first[0],
-            phase="initial point",
-            point=_upstream.as_point(request.model, first[1]),
-            detail=f"{allowed} starting points tried.",
-        ),
-    )
+    fault, x = first
+    raise ChainStopped(None, no_start(fault, _upstream.as_point(request.model, x), allowed))
 
 
 class Starts:
@@ -88,13 +81,6 @@ class Starts:
 
     def _is_usable(self, x: np.ndarray) -> bool:
         try:
-            return _fault(self._density, x) is None
+            return fault_of(*self._density(x)) is None
         except Exception:
             return False  # nutpie meets the error itself, where its draws are guarded
-
-
-def _fault(density: Density, x: np.ndarray) -> Cause | None:
-    logp, gradient = density(x)
-    if not np.isfinite(logp):
-        return Cause.LOGP_AT_STATE
-    return None if np.isfinite(gradient).all() else Cause.GRADIENT_AT_STATE

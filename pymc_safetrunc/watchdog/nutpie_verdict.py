@@ -10,10 +10,9 @@ from xarray import DataTree
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause, ChainCounter
 from pymc_safetrunc.watchdog.nearby import bad_point_nearby, unconstrained
-from pymc_safetrunc.watchdog.nutpie_guard import in_short
 from pymc_safetrunc.watchdog.nutpie_starts import Density
 from pymc_safetrunc.watchdog.nutpie_trace import TREES, causes_of, first_limit, real_lengths
-from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop
+from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, in_short
 from pymc_safetrunc.watchdog.request import Request
 
 __all__ = ["verdict"]

@@ -81,8 +81,11 @@ limit.
         self._check_count("max_init_attempts", "a whole number of at least 1")
         if self.stall_seconds is not None:
             self._check_seconds()
+        allowed = '"raise" or "return"'
+        if not isinstance(self.on_abort, str):
+            raise TypeError(self._wrong("on_abort", allowed))
         if self.on_abort not in _ON_ABORT:
-            raise ValueError(self._wrong("on_abort", '"raise" or "return"'))
+            raise ValueError(self._wrong("on_abort", allowed))
 
     def _wrong(self, name: str, allowed: str) -> str:
         return f"WatchdogPolicy({name}={getattr(self, name)!r}): give {allowed}."

@@ -263,8 +263,6 @@ def _abort(
     request: Request, stopped: ChainStopped, traces, tune: int, seconds: float, observer: _Observer
 ) -> NoReturn:
     report = build_report(stopped.stop, chain=stopped.chain, model=request.model)
-    if stopped.original is not None:
-        report.detail = report.detail or str(stopped.original)
     warmup = not request.discard_tuned_samples
     if _upstream.is_zarr(request.trace):
         tree, lengths = kept.from_zarr(request.trace)

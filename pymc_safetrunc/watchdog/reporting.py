@@ -13,7 +13,7 @@ from pymc_safetrunc.diagnosis import diagnose
 from pymc_safetrunc.findings import Diagnosis, WatchdogReport
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause
 
-__all__ = ["ChainStopped", "Stop", "build_report"]
+__all__ = ["ChainStopped", "Stop", "build_report", "in_short"]
 
 _log = logging.getLogger(__name__)
 
@@ -152,4 +152,15 @@ def _diagnose(point: Mapping[str, np.ndarray], model: Model) -> tuple[Diagnosis 
         return diagnose({n: v for n, v in point.items() if n in names}, model), ""
     except Exception as error:
         _log.warning("The diagnosis at the bad point failed.", exc_info=True)
-        return None, f"(The diagnosis failed: {type(error).__name__}: {error})"
+        return None, f"(The diagnosis failed: {in_short(error)})"
+
+
+def in_short(error: BaseException) -> str:
+    """Return type and message of an error, in one line.
+
+    That is its first, and the last where it quotes a traceback, as JAX's do.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if "Traceback (most recent call last)" in str(error):
+        return f"{type(error).__name__}: … {lines[-1]}"
+    return ": ".join([type(error).__name__, *lines[:1]])

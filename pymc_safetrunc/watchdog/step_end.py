@@ -12,7 +12,7 @@ from pymc.exceptions import SamplingError
 from pymc_safetrunc._upstream import running_chain
 from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.errors import SamplingAborted
-from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
+from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report, in_short
 
 if TYPE_CHECKING:
     from pymc_safetrunc.watchdog.step import StepWatch
@@ -62,11 +62,9 @@ def bad_transition(step, cause: Cause, point, result):
 def failed(step, point, error: Exception) -> Exception:
     """Say where a step raised; PyMC raises its SamplingError at a state it cannot leave."""
     if isinstance(error, SamplingError):
-        cause, original = Cause.LOGP_AT_STATE, None
-        detail = f"PyMC says: {str(error).splitlines()[0]}"
+        cause, original, told = Cause.LOGP_AT_STATE, None, "PyMC says: "
     else:
-        cause, original = Cause.EXCEPTION, _picklable(error)
-        detail = f"{type(error).__name__}: {error}"
+        cause, original, told = Cause.EXCEPTION, _picklable(error), ""
     counter = step._watchdog.counter
     stop = Stop(
         cause=cause,
@@ -74,7 +72,7 @@ def failed(step, point, error: Exception) -> Exception:
         phase="tuning" if counter.transitions < counter.tune else "sampling",
         point=_full_point(step, point, None),
         step=_describe(step),
-        detail=detail,
+        detail=told + in_short(error),
     )
     if step._watchdog.raises:
         return _aborted(stop, step._watchdog)

@@ -20,7 +20,7 @@ from pymc.step_methods.compound import flatten_steps
 
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog.counter import Cause
-from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop
+from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, in_short
 from pymc_safetrunc.watchdog.request import Request
 
 __all__ = ["Workers"]
@@ -155,7 +155,7 @@ class Workers:
             original = error.__cause__
             if isinstance(original, ChainStopped):
                 raise ChainStopped(worker.chain, original.stop, original.original) from error
-            raise self._stopped(worker, Cause.EXCEPTION, str(original), original) from error
+            raise self._stopped(worker, Cause.EXCEPTION, in_short(original), original) from error
         except (EOFError, OSError) as error:
             raise self._died(worker) from error
 

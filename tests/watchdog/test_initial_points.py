@@ -12,6 +12,7 @@ from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.reporting import Stop, build_report
+from tests import optional
 
 
 @pytest.mark.parametrize("cores", [1, 2])
@@ -29,14 +30,29 @@ def test_the_doomed_model_is_stopped_before_the_first_transition(cores, doomed, 
     assert (caught.value.chains, caught.value.idata) == ({}, None)
 
 
-def test_a_log_density_that_is_never_finite_is_given_up(settings):
+# PyMC's own first search has 11 tries
+@pytest.mark.parametrize(("attempts", "tried"), [(15, 15), (1, 11)])
+def test_a_log_density_that_is_never_finite_is_given_up(attempts, tried, settings):
+    policy = WatchdogPolicy(max_init_attempts=attempts)
     with pm.Model():
         x = pm.Normal("x")
         pm.Potential("p", pm.math.log(-pm.math.exp(x)))
         with pytest.raises(SamplingAborted) as caught:
-            sample(nuts_sampler="pymc", watchdog=WatchdogPolicy(max_init_attempts=15), **settings)
+            sample(nuts_sampler="pymc", watchdog=policy, **settings)
     assert caught.value.report.cause == "logp-at-state"
-    assert "15 starting points tried" in str(caught.value)
+    assert set(caught.value.report.point) == {"x"}
+    assert f"{tried} starting points tried" in str(caught.value)
+
+
+@pytest.mark.parametrize("sampler", ["pymc", "nutpie"])
+def test_a_single_attempt_is_allowed(sampler, doomed, settings):
+    if sampler == "nutpie":
+        optional.require("nutpie")
+    policy = WatchdogPolicy(max_init_attempts=1)
+    with doomed, pytest.raises(SamplingAborted) as caught:
+        sample(nuts_sampler=sampler, watchdog=policy, **settings)
+    assert set(caught.value.report.point) == {"s_log__", "V_interval__"}
+    assert "1 starting point tried" in str(caught.value)
 
 
 def test_parameters_without_a_start_are_an_error_each():

@@ -8,9 +8,10 @@ import numpy as np
 import pymc as pm
 import pytest
 
+from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
-from pymc_safetrunc.watchdog.nutpie_progress import longest_run
+from pymc_safetrunc.watchdog.nutpie_progress import Heard, longest_run
 from tests import optional
 from tests.watchdog.faults import HangsFarOut, KillsItsProcess, Raises
 
@@ -211,16 +212,53 @@ def transitions(tree, index):
 
 
 def test_a_failure_of_nutpie_itself_is_an_abort(monkeypatch, healthy, brief):
-    def failing(handle, seconds):
-        raise RuntimeError("All initialization points failed")
+    def without_a_start(compiled, function):
+        return with_starts(compiled, lambda seed: np.full(2, np.nan))
 
-    monkeypatch.setattr("pymc_safetrunc._upstream.nutpie_finished", failing)
-    with (
-        healthy,
-        pytest.raises(SamplingAborted, match="All initialization points failed") as caught,
-    ):
-        sample(**brief)
+    with_starts = _upstream.nutpie_with_starts
+    monkeypatch.setattr("pymc_safetrunc._upstream.nutpie_with_starts", without_a_start)
+    with healthy, pytest.raises(SamplingAborted) as caught:
+        sample(nuts_sampler="nutpie", **brief | {"chains": 1})
     assert caught.value.report.cause == "exception"
+    # of its many lines the first
+    assert caught.value.report.detail == (
+        "nutpie says: RuntimeError: All initialization points failed. It keeps no draws then."
+    )
+    assert (caught.value.chains, caught.value.idata) == ({}, None)
+
+
+@pytest.mark.parametrize("draws", [1_000_000, 150], ids=["while it runs", "when it is done"])
+def test_a_fault_of_the_watchdog_itself_costs_no_draws(draws, monkeypatch, healthy, brief):
+    def broken(tree, request, density):
+        raise ValueError("made for the test")
+
+    monkeypatch.setattr("pymc_safetrunc.watchdog.nutpie_wait.verdict", broken)
+    with healthy, pytest.raises(SamplingAborted) as caught:
+        sample(watchdog=WatchdogPolicy(max_nonfinite_tuning=10), **brief | {"draws": draws})
+    error = caught.value
+    assert (error.report.cause, error.report.chain) == ("exception", None)
+    assert "ValueError: made for the test" in str(error)
+    assert isinstance(error.__cause__, ValueError)
+    assert max(tuned for tuned, _ in error.report.kept.values()) >= 10
+    for chain, (tuned, _) in error.report.kept.items():
+        assert error.chains[chain].warmup_posterior.sizes["draw"] == tuned
+    assert draws > 150 or error.idata.posterior.sizes["draw"] == draws
+
+
+def test_only_a_chain_that_runs_can_stall(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("pymc_safetrunc.watchdog.nutpie_progress.time.monotonic", lambda: now)
+    heard = Heard(seconds=10.0, tune=50, draws=100)
+    # one core: the first chain is done, the second runs, the third waits for the core
+    waits = (False, 0, [])
+    for now in range(0, 60, 5):
+        assert heard.stalled([(True, 150, []), (True, 1 + now, []), waits]) is None
+    now += 9.0
+    assert heard.stalled([(True, 150, []), (True, 56, []), waits]) is None
+    now += 1.0
+    stopped = heard.stalled([(True, 150, []), (True, 56, []), waits])
+    assert (stopped.chain, stopped.stop.transitions) == (1, 56)
+    assert stopped.stop.phase == "sampling"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,17 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
 from pymc_safetrunc.watchdog import WatchdogPolicy
+
+COUNTS = (
+    "max_divergent",
+    "max_divergent_tuning",
+    "max_nonfinite",
+    "max_nonfinite_tuning",
+    "max_init_attempts",
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +28,7 @@ from pymc_safetrunc.watchdog import WatchdogPolicy
         ("stall_seconds", float("inf"), ValueError, "a positive number of seconds"),
         ("stall_seconds", "1", TypeError, "a positive number of seconds"),
         ("on_abort", "ignore", ValueError, '"raise" or "return"'),
+        ("on_abort", np.array(["raise", "return"]), TypeError, '"raise" or "return"'),
     ],
 )
 def test_a_wrong_value_names_field_value_and_what_is_allowed(field, value, error, allowed):
@@ -27,6 +37,11 @@ def test_a_wrong_value_names_field_value_and_what_is_allowed(field, value, error
     message = str(caught.value)
     assert f"{field}={value!r}" in message
     assert allowed in message
+
+
+def test_the_smallest_values_are_allowed():
+    smallest = dict.fromkeys(COUNTS, 1)
+    assert WatchdogPolicy(**smallest).to_dict().items() >= smallest.items()
 
 
 def test_defaults_are_the_documented_ones():
