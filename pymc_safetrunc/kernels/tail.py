@@ -34,6 +34,13 @@ def tail_ratios(a):
 
 
 @kernel
+def mills_quotient(a):
+    """I_0(a) = 1/(a + r_1(a)) as numerator and denominator, for 0 <= a < 1e150."""
+    lead = a + 2.0 * _ratio_from(RATIO_2, a)
+    return lead, a * lead + 1.0
+
+
+@kernel
 def four_tail_ratios(a):
     """r_1(a) to r_4(a), for 0 <= a <= inf."""
     r4 = _ratio_from(RATIO_4, a)

@@ -19,7 +19,7 @@ import math
 
 from pymc_safetrunc.kernels.jitable import kernel
 from pymc_safetrunc.kernels.narrow import four_narrow_moments, narrow_moments
-from pymc_safetrunc.kernels.tail import four_tail_ratios, tail_ratios
+from pymc_safetrunc.kernels.tail import four_tail_ratios, mills_quotient, tail_ratios
 
 SQRT_2PI = math.sqrt(2.0 * math.pi)
 INV_SQRT_2PI = 1.0 / SQRT_2PI
@@ -87,18 +87,20 @@ def one_sided(mu, sigma, bound, side):
     Returns anchor, log mass, E[s], E[s^2], the density at the bound and sigma exp(-log mass).
     """
     a = side * distance(bound, mu, sigma)
-    r1, r2 = tail_ratios(abs(a))
-    hazard = abs(a) + r1
     if a >= 0.0:
         if a == math.inf:
             return mu, math.inf, 0.0, 0.0, 0.0, 0.0
+        r1, r2 = tail_ratios(a)
+        hazard = a + r1
         near = distance(hazard, 0.0, sigma)
         return bound, log_mass_from(near, hazard, sigma), side * r1, 2.0 * r1 * r2, near, hazard
     near = density(a)
-    inverse_mass = 1.0 / (1.0 - near / hazard)
-    near *= inverse_mass
+    inverse_mass = 1.0
     m2 = 1.0
     if near > 0.0:
+        part, whole = mills_quotient(-a)
+        inverse_mass = whole / (whole - near * part)
+        near *= inverse_mass
         m2 += a * near
     mode = INV_SQRT_2PI * inverse_mass
     log_mass = log_mass_from(distance(mode, 0.0, sigma), mode, sigma)
@@ -138,7 +140,7 @@ def two_sided(mu, sigma, lower, upper):
     side = 1.0
     if a + b < 0.0:
         a, b = -b, -a
-        delta = -delta
+        delta = d * (a + 0.5 * d)
         anchor = upper
         side = -1.0
     if a >= 0.0:
@@ -166,9 +168,11 @@ def two_sided(mu, sigma, lower, upper):
         far = density(b)
         mass = 1.0
         if a > -FAR_BOUND:
-            mass -= near / (tail_ratios(-a)[0] - a)
+            part, whole = mills_quotient(-a)
+            mass -= near * (part / whole)
         if b < FAR_BOUND:
-            mass -= far / (tail_ratios(b)[0] + b)
+            part, whole = mills_quotient(b)
+            mass -= far * (part / whole)
         inverse = 1.0 / mass
         near *= inverse
         far *= inverse
@@ -278,7 +282,7 @@ def curvature(mu, sigma, lower, upper):
     side = 1.0
     if a + b < 0.0:
         a, b = -b, -a
-        delta = -delta
+        delta = d * (a + 0.5 * d)
         side = -1.0
 
     if a >= 0.0:

@@ -27,6 +27,12 @@ SAFETRUNC_FUNCTION void safetrunc_tail_ratios(double a, double r[2])
     r[0] = 1.0 / (a + 2.0 * r[1]);
 }
 
+SAFETRUNC_FUNCTION void safetrunc_mills_quotient(double a, double q[2])
+{
+    q[0] = a + 2.0 * safetrunc_ratio_from(SAFETRUNC_RATIO_2, a);
+    q[1] = a * q[0] + 1.0;
+}
+
 SAFETRUNC_FUNCTION void safetrunc_four_tail_ratios(double a, double r[4])
 {
     r[3] = safetrunc_ratio_from(SAFETRUNC_RATIO_4, a);
@@ -121,29 +127,33 @@ SAFETRUNC_FUNCTION void safetrunc_fill(double out[7], double anchor, double log_
 SAFETRUNC_FUNCTION void safetrunc_one_sided(double mu, double sigma, double bound, double side,
                                             double out[7])
 {
-    double a = side * safetrunc_distance(bound, mu, sigma), r[2];
-    safetrunc_tail_ratios(fabs(a), r);
-    double hazard = fabs(a) + r[0];
+    double a = side * safetrunc_distance(bound, mu, sigma);
     double anchor, relative, m1, m2, near;
     if (a >= 0.0) {
         if (a == INFINITY) {
             safetrunc_fill(out, mu, INFINITY, 0.0, 0.0, 0.0, 0.0, 0.0);
             return;
         }
+        double r[2];
+        safetrunc_tail_ratios(a, r);
         anchor = bound;
-        relative = hazard;
+        relative = near = a + r[0];
         m1 = r[0];
         m2 = 2.0 * r[0] * r[1];
-        near = hazard;
     } else {
+        double inverse_mass = 1.0;
         near = safetrunc_density(a);
-        double inverse_mass = 1.0 / (1.0 - near / hazard);
-        near *= inverse_mass;
+        m2 = 1.0;
+        if (near > 0.0) {
+            double q[2];
+            safetrunc_mills_quotient(-a, q);
+            inverse_mass = q[1] / (q[1] - near * q[0]);
+            near *= inverse_mass;
+            m2 += a * near;
+        }
         anchor = mu;
         relative = SAFETRUNC_INV_SQRT_2PI * inverse_mass;
         m1 = near;
-        m2 = 1.0;
-        if (near > 0.0) m2 += a * near;
     }
     near = safetrunc_distance(near, 0.0, sigma);
     double log_mass =
@@ -190,7 +200,7 @@ SAFETRUNC_FUNCTION void safetrunc_two_sided(double mu, double sigma, double lowe
         double swapped = -a;
         a = -b;
         b = swapped;
-        delta = -delta;
+        delta = d * (a + 0.5 * d);
         anchor = upper;
         side = -1.0;
     }
@@ -217,16 +227,16 @@ SAFETRUNC_FUNCTION void safetrunc_two_sided(double mu, double sigma, double lowe
         far = safetrunc_distance(e * hazard, 0.0, sigma);
         relative = hazard;
     } else {
-        double r[2], mass = 1.0;
+        double q[2], mass = 1.0;
         near = safetrunc_density(a);
         far = safetrunc_density(b);
         if (a > -SAFETRUNC_FAR_BOUND) {
-            safetrunc_tail_ratios(-a, r);
-            mass -= near / (r[0] - a);
+            safetrunc_mills_quotient(-a, q);
+            mass -= near * (q[0] / q[1]);
         }
         if (b < SAFETRUNC_FAR_BOUND) {
-            safetrunc_tail_ratios(b, r);
-            mass -= far / (r[0] + b);
+            safetrunc_mills_quotient(b, q);
+            mass -= far * (q[0] / q[1]);
         }
         double inverse = 1.0 / mass;
         near *= inverse;
@@ -304,7 +314,7 @@ SAFETRUNC_FUNCTION void safetrunc_curvature(double mu, double sigma, double lowe
         double swapped = -a;
         a = -b;
         b = swapped;
-        delta = -delta;
+        delta = d * (a + 0.5 * d);
         side = -1.0;
     }
     if (a >= 0.0) {
