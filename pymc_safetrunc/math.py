@@ -15,6 +15,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_safetrunc.kernels import log_interval
 from pymc_safetrunc.ops import truncated_normal as ops
 
 __all__ = [
@@ -104,7 +105,7 @@ def log_ndtr_interval(a, b, mu=0.0, sigma=1.0) -> TensorVariable:
     # where a and b differ by little, by the density at a point between them
     limits = pt.switch(narrow, a, -np.inf), pt.switch(narrow, b, np.inf)
     anchor, log_mass, *_ = _normalizer(mu, sigma, *limits)
-    log_density = -0.5 * _distance(anchor, mu, sigma) ** 2 - pt.log(sigma) - _HALF_LOG_2PI
+    log_density = -0.5 * _distance(anchor, mu, sigma) ** 2 - pt.log(sigma) - HALF_LOG_2PI
     return pt.switch(narrow, log_density + log_mass, wide).astype(dtype)
 
 
@@ -358,7 +359,7 @@ def _log1mexp(x):
 
 # In sigmas: derivatives in mu and sigma that are sums over the two limits lose a digit from here.
 _NARROW = np.float64(0.1)
-_HALF_LOG_2PI = np.log(2 * np.pi) / 2
+HALF_LOG_2PI = np.float64(log_interval.HALF_LOG_2PI)
 # The smaller tail's log is at most log(1/2), up to rounding.
 _LEAST_LARGER_TAIL = np.float64(0.5)
 
