@@ -268,6 +268,23 @@ def truncated_normal_mean(mu, sigma, lower, upper) -> TensorVariable:
     return (anchor + sigma * mean_distance).astype(dtype)
 
 
+def truncated_normal_log_mean_exp(mu, sigma, lower, upper) -> TensorVariable:
+    """Log of the mean of e^T, T normal and truncated to [lower, upper], of float64 tensors.
+
+    The integral of e^t and the normal density is that of a normal density whose mean is sigma^2
+    more: log masses about two anchors c, that of T and that of the other law, give
+
+        log E[e^T] = c_0 + log_mass_1 - log_mass_0 - s (kappa_0 + s/2 - sigma),
+
+    s = (c_1 - c_0)/sigma, where nothing large is subtracted: far in a tail both anchors are the
+    near bound.
+    """
+    anchor, log_mass, *_ = _normalizer(mu, sigma, lower, upper)
+    shifted_anchor, shifted_mass, *_ = _normalizer(mu + sigma * sigma, sigma, lower, upper)
+    kappa, step = _distance(anchor, mu, sigma), _distance(shifted_anchor, anchor, sigma)
+    return anchor + (shifted_mass - log_mass) - step * (kappa + 0.5 * step - sigma)
+
+
 def truncated_normal_variance(mu, sigma, lower, upper) -> TensorVariable:
     """Variance of a normal law truncated to [lower, upper].
 

@@ -19,6 +19,7 @@ from pymc_safetrunc.distributions.families.safe import exp_minus, log_plus, scal
 from pymc_safetrunc.math import (
     HALF_LOG_2PI,
     truncated_normal_icdf,
+    truncated_normal_log_mean_exp,
     truncated_normal_logcdf,
     truncated_normal_logpdf_inside,
     truncated_normal_logsf,
@@ -103,6 +104,9 @@ class _Plain(_Coordinate):
     def log_slope(self, x):
         return pt.zeros_like(x)
 
+    def mean(self):
+        return truncated_normal_mean(*self.law)
+
 
 class _Half(_Plain):
     """t = x, of which the upper half is the family."""
@@ -137,6 +141,9 @@ class _Log(_Coordinate):
 
     def log_slope(self, x):
         return -pt.log(x)
+
+    def mean(self):
+        return self.x(truncated_normal_log_mean_exp(*self.law))
 
 
 class _Logit(_Coordinate):
@@ -258,6 +265,11 @@ def _register(rv_type, coordinate, applies=lambda op: True):
         ),
     )
     answer(dispatch.legal, lambda op, mu, sigma: ((sigma > 0,), "sigma > 0"))
+    if hasattr(coordinate, "mean"):
+        answer(
+            dispatch.truncated_mean,
+            lambda op, lower, upper, *params: coordinate(lower, upper, *params).mean(),
+        )
     if coordinate.edges:
         answer(dispatch.support, lambda op, *params: coordinate.edges)
         answer(dispatch.is_open, lambda op: True)
@@ -284,8 +296,3 @@ _register(CustomSymbolicDistRV, _Logit, _is_logit_normal)
 @dispatch.support.register(HalfNormalRV)
 def _(op, loc, sigma):
     return loc, np.inf
-
-
-@dispatch.truncated_mean.register(HalfNormalRV)
-def _(op, lower, upper, loc, sigma):
-    return truncated_normal_mean(loc, sigma, lower, upper)
