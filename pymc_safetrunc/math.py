@@ -2,7 +2,8 @@
 
 All arguments broadcast against one another and may be symbolic or numbers; the result is computed
 in float64 and has the arguments' joint floating dtype. Every function has exact derivatives in
-every argument.
+every argument. Errors are the largest measured against mpmath tables on any backend, as
+``benchmarks/RESULTS.md`` lists them by backend.
 """
 
 from typing import Any
@@ -50,6 +51,10 @@ def log_ndtr(x) -> TensorVariable:
     TensorVariable
         Of the shape of x, relative to itself: near 0 for large x, about -x^2/2 for small.
 
+    Notes
+    -----
+    Measured error: 7e-16 of the result, 8e-16 of its derivative.
+
     Examples
     --------
     >>> import pymc_safetrunc as pst
@@ -86,6 +91,9 @@ def log_ndtr_interval(a, b, mu=0.0, sigma=1.0) -> TensorVariable:
     Leave the standardisation to the function where a limit may be infinite: the derivative of
     ``(a - mu) / sigma`` in sigma is then infinite, and 0 times it is NaN. It would also lose the
     width of a narrow interval, which is taken here from a and b themselves.
+
+    Measured error: 9e-16 of the result, 4e-15 of a derivative, both for limits of a standard
+    normal variable.
 
     Examples
     --------
@@ -133,8 +141,11 @@ def truncated_normal_logpdf(x, mu, sigma, lower, upper) -> TensorVariable:
 
     Notes
     -----
-    Derivatives in all five arguments to second order. Measured errors are in
-    ``benchmarks/RESULTS.md``; the formula is in `pymc_safetrunc.kernels.truncated_normal`.
+    Derivatives in all five arguments to second order; the formula is in
+    `pymc_safetrunc.kernels.truncated_normal`.
+
+    Measured error: 7e-15 of the larger of the result and 1; 6e-13 of a derivative and 2e-12 of a
+    second one, or of the size that it typically has, the root Fisher information.
 
     Examples
     --------
@@ -173,6 +184,11 @@ def truncated_normal_logcdf(x, mu, sigma, lower, upper) -> TensorVariable:
     TensorVariable
         Of the arguments' joint shape, relative to itself also where it is near 0.
 
+    Notes
+    -----
+    Measured error: 5e-15 of the result beyond what the rounding of the arguments does to it, 5e-13
+    of a derivative or of 1e-6/sigma.
+
     Examples
     --------
     >>> import numpy as np
@@ -200,6 +216,11 @@ def truncated_normal_logsf(x, mu, sigma, lower, upper) -> TensorVariable:
     -------
     TensorVariable
         Of the arguments' joint shape, relative to itself also where it is near 0.
+
+    Notes
+    -----
+    Measured error: 5e-15 of the result beyond what the rounding of the arguments does to it, 5e-13
+    of a derivative or of 1e-6/sigma.
 
     Examples
     --------
@@ -229,6 +250,11 @@ def truncated_normal_icdf(q, mu, sigma, lower, upper) -> TensorVariable:
     TensorVariable
         Of the arguments' joint shape, in the unit of mu, never outside the bounds.
 
+    Notes
+    -----
+    Measured error: 3.7 units in the last place of the result or 8e-16 standard deviations of the
+    law, whichever is larger.
+
     Examples
     --------
     >>> import numpy as np
@@ -253,6 +279,11 @@ def truncated_normal_mean(mu, sigma, lower, upper) -> TensorVariable:
     TensorVariable
         Of the arguments' joint shape, in the unit of mu: formed as a distance from an anchor in
         the interval, so that it keeps its digits in a tail.
+
+    Notes
+    -----
+    Measured error: one unit in the last place of the result or 5e-14 standard deviations of the
+    law, whichever is larger; 4e-13 of a derivative.
 
     Examples
     --------
@@ -297,6 +328,10 @@ def truncated_normal_variance(mu, sigma, lower, upper) -> TensorVariable:
     -------
     TensorVariable
         Of the arguments' joint shape, in the unit of mu squared, relative to itself.
+
+    Notes
+    -----
+    Measured error: 5e-15 of the result.
 
     Examples
     --------
