@@ -2,7 +2,8 @@
 
 All arguments broadcast against one another and may be symbolic or numbers; the result is computed
 in float64 and has the arguments' joint floating dtype. Every function has exact derivatives in
-every argument.
+every argument. Errors are the largest measured against mpmath tables on any backend, as
+``benchmarks/RESULTS.md`` lists them by backend.
 """
 
 from typing import Any
@@ -15,6 +16,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.variable import TensorVariable
 
+from pymc_safetrunc.kernels import log_interval
 from pymc_safetrunc.ops import truncated_normal as ops
 
 __all__ = [
@@ -48,6 +50,10 @@ def log_ndtr(x) -> TensorVariable:
     -------
     TensorVariable
         Of the shape of x, relative to itself: near 0 for large x, about -x^2/2 for small.
+
+    Notes
+    -----
+    Measured error: 7e-16 of the result, 8e-16 of its derivative.
 
     Examples
     --------
@@ -86,6 +92,9 @@ def log_ndtr_interval(a, b, mu=0.0, sigma=1.0) -> TensorVariable:
     ``(a - mu) / sigma`` in sigma is then infinite, and 0 times it is NaN. It would also lose the
     width of a narrow interval, which is taken here from a and b themselves.
 
+    Measured error: 9e-16 of the result, 4e-15 of a derivative, both for limits of a standard
+    normal variable.
+
     Examples
     --------
     >>> import pymc_safetrunc as pst
@@ -104,7 +113,7 @@ def log_ndtr_interval(a, b, mu=0.0, sigma=1.0) -> TensorVariable:
     # where a and b differ by little, by the density at a point between them
     limits = pt.switch(narrow, a, -np.inf), pt.switch(narrow, b, np.inf)
     anchor, log_mass, *_ = _normalizer(mu, sigma, *limits)
-    log_density = -0.5 * _distance(anchor, mu, sigma) ** 2 - pt.log(sigma) - _HALF_LOG_2PI
+    log_density = -0.5 * _distance(anchor, mu, sigma) ** 2 - pt.log(sigma) - HALF_LOG_2PI
     return pt.switch(narrow, log_density + log_mass, wide).astype(dtype)
 
 
@@ -132,8 +141,11 @@ def truncated_normal_logpdf(x, mu, sigma, lower, upper) -> TensorVariable:
 
     Notes
     -----
-    Derivatives in all five arguments to second order. Measured errors are in
-    ``benchmarks/RESULTS.md``; the formula is in `pymc_safetrunc.kernels.truncated_normal`.
+    Derivatives in all five arguments to second order; the formula is in
+    `pymc_safetrunc.kernels.truncated_normal`.
+
+    Measured error: 7e-15 of the larger of the result and 1; 6e-13 of a derivative and 2e-12 of a
+    second one, or of the size that it typically has, the root Fisher information.
 
     Examples
     --------
@@ -172,6 +184,11 @@ def truncated_normal_logcdf(x, mu, sigma, lower, upper) -> TensorVariable:
     TensorVariable
         Of the arguments' joint shape, relative to itself also where it is near 0.
 
+    Notes
+    -----
+    Measured error: 5e-15 of the result beyond what the rounding of the arguments does to it, 5e-13
+    of a derivative or of 1e-6/sigma.
+
     Examples
     --------
     >>> import numpy as np
@@ -199,6 +216,11 @@ def truncated_normal_logsf(x, mu, sigma, lower, upper) -> TensorVariable:
     -------
     TensorVariable
         Of the arguments' joint shape, relative to itself also where it is near 0.
+
+    Notes
+    -----
+    Measured error: 5e-15 of the result beyond what the rounding of the arguments does to it, 5e-13
+    of a derivative or of 1e-6/sigma.
 
     Examples
     --------
@@ -228,6 +250,11 @@ def truncated_normal_icdf(q, mu, sigma, lower, upper) -> TensorVariable:
     TensorVariable
         Of the arguments' joint shape, in the unit of mu, never outside the bounds.
 
+    Notes
+    -----
+    Measured error: 3.7 units in the last place of the result or 8e-16 standard deviations of the
+    law, whichever is larger.
+
     Examples
     --------
     >>> import numpy as np
@@ -253,6 +280,11 @@ def truncated_normal_mean(mu, sigma, lower, upper) -> TensorVariable:
         Of the arguments' joint shape, in the unit of mu: formed as a distance from an anchor in
         the interval, so that it keeps its digits in a tail.
 
+    Notes
+    -----
+    Measured error: one unit in the last place of the result or 5e-14 standard deviations of the
+    law, whichever is larger; 4e-13 of a derivative.
+
     Examples
     --------
     >>> import numpy as np
@@ -267,6 +299,23 @@ def truncated_normal_mean(mu, sigma, lower, upper) -> TensorVariable:
     return (anchor + sigma * mean_distance).astype(dtype)
 
 
+def truncated_normal_log_mean_exp(mu, sigma, lower, upper) -> TensorVariable:
+    """Log of the mean of e^T, T normal and truncated to [lower, upper], of float64 tensors.
+
+    The integral of e^t and the normal density is that of a normal density whose mean is sigma^2
+    more: log masses about two anchors c, that of T and that of the other law, give
+
+        log E[e^T] = c_0 + log_mass_1 - log_mass_0 - s (kappa_0 + s/2 - sigma),
+
+    s = (c_1 - c_0)/sigma, where nothing large is subtracted: far in a tail both anchors are the
+    near bound.
+    """
+    anchor, log_mass, *_ = _normalizer(mu, sigma, lower, upper)
+    shifted_anchor, shifted_mass, *_ = _normalizer(mu + sigma * sigma, sigma, lower, upper)
+    kappa, step = _distance(anchor, mu, sigma), _distance(shifted_anchor, anchor, sigma)
+    return anchor + (shifted_mass - log_mass) - step * (kappa + 0.5 * step - sigma)
+
+
 def truncated_normal_variance(mu, sigma, lower, upper) -> TensorVariable:
     """Variance of a normal law truncated to [lower, upper].
 
@@ -279,6 +328,10 @@ def truncated_normal_variance(mu, sigma, lower, upper) -> TensorVariable:
     -------
     TensorVariable
         Of the arguments' joint shape, in the unit of mu squared, relative to itself.
+
+    Notes
+    -----
+    Measured error: 5e-15 of the result.
 
     Examples
     --------
@@ -358,7 +411,7 @@ def _log1mexp(x):
 
 # In sigmas: derivatives in mu and sigma that are sums over the two limits lose a digit from here.
 _NARROW = np.float64(0.1)
-_HALF_LOG_2PI = np.log(2 * np.pi) / 2
+HALF_LOG_2PI = np.float64(log_interval.HALF_LOG_2PI)
 # The smaller tail's log is at most log(1/2), up to rounding.
 _LEAST_LARGER_TAIL = np.float64(0.5)
 

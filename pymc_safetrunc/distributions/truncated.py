@@ -1,4 +1,4 @@
-"""`Truncated`, a drop-in for PyMC's that is exact wherever its bounds are."""
+"""`Truncated`, a drop-in for PyMC's that keeps its digits wherever its bounds are."""
 
 import numpy as np
 import pymc as pm
@@ -93,7 +93,7 @@ class SafeTruncatedRV(TruncatedRV):
 
 class Truncated(pm.Truncated):
     r"""
-    A univariate distribution truncated to [lower, upper], exact in every region.
+    A univariate distribution truncated to [lower, upper], which may be anywhere.
 
     .. math:: p(x) = \frac{f(x)}{P(l \le X \le u)}, \quad l \le x \le u
 
@@ -129,18 +129,29 @@ class Truncated(pm.Truncated):
 
     Notes
     -----
-    A Normal becomes a `TruncatedNormal`. The support point is the median of the truncated law.
+    Every family takes one of these routes; ``docs/families.md`` says which.
 
-    A Mixture of univariate distributions is truncated as a whole, as are ZeroInflated* and Hurdle*
-    distributions. Bounds include a point that has probability, as 0 has in a HurdleGamma; the
-    density there is that probability. The support point is the median of the largest component.
+    * Closed forms, and sums for counts: the log-density is right to 1e-12 of the larger of it and
+      1, gradients to 1e-9. A Normal becomes a `TruncatedNormal`.
+    * Quadrature, for Beta, Gamma, StudentT and others whose shapes have no closed form, and for a
+      continuous distribution of one's own: to 1e-9, and 1e-6. A density that it does not resolve is
+      an error, and inside a model an impossible point.
+    * Mixtures, ZeroInflated* and Hurdle* are truncated as a whole, each part by its own route.
+      Bounds include a point that has probability, as 0 has in a HurdleGamma; the density there is
+      that probability.
+
+    The support point is the median of the truncated law, or of the largest component of a mixture.
+
+    Limits: quantiles by quadrature are for q of 5.6e-17 or more, those of a mixture for one family
+    beside one point; draws are for all. Few families have a mean. JAX drops the checks that raise
+    errors outside a model. Parameters on their edge, of which a law of counts is a single point
+    (mu = 0, p = 1), are refused, where `pymc.Truncated` takes some.
 
     Examples
     --------
     >>> import pymc as pm
     >>> import pymc_safetrunc as pst
-    >>> from pymc_safetrunc.distributions.truncated import Truncated
-    >>> delay = Truncated.dist(pm.Exponential.dist(1.0), lower=800.0)
+    >>> delay = pst.Truncated.dist(pm.Exponential.dist(1.0), lower=800.0)
     >>> float(pm.logp(delay, 801.0).eval())
     -1.0
     """

@@ -7,10 +7,10 @@ leaves over, and deviances.
 import math
 
 from pymc_safetrunc.kernels.jitable import kernel
+from pymc_safetrunc.kernels.log_interval import HALF_LOG_2PI
 
 # Stirling's series: relative to its first term, below 1e-17 from here on.
 SERIES_FROM = 16.0
-HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 # Where |x - m| < 0.1 (x + m), the deviance is a series in v = (x - m)/(x + m).
 NEAR = 0.1
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+# The bars that the package was set. A log-density and a log CDF are sums in which nothing large is
+# subtracted; a derivative is a difference of moments, and a second one a difference of covariances,
+# each of which costs digits at the edges of the regions.
 LOGP_LIMIT = 1e-13
 GRADIENT_LIMIT = 1e-11
 SECOND_DERIVATIVE_LIMIT = 1e-8
@@ -16,10 +19,22 @@ LOG_CDF_LIMIT = 1e-13
 LOG_CDF_GRADIENT_LIMIT = 1e-9
 VARIANCE_LIMIT = 1e-11
 MEAN_GRADIENT_LIMIT = 1e-9
-# In the units of ``mean_error`` and ``quantile_error``.
+# In the units of ``mean_error`` and ``quantile_error``: the mean is all that a float can hold, and
+# the quantile loses two bits.
 MEAN_LIMIT = 1.0
 QUANTILE_LIMIT = 4.0
 
+# What the tests hold the tables to: three times the largest error measured on any backend, as
+# benchmarks/RESULTS.md has it, so that a loss of digits within a bar is seen.
+LOGP_GUARD = 2e-14
+GRADIENT_GUARD = 2e-12
+SECOND_DERIVATIVE_GUARD = 5e-12
+LOG_CDF_GUARD = 1.5e-14
+LOG_CDF_GRADIENT_GUARD = 1.5e-12
+VARIANCE_GUARD = 1.2e-14
+MEAN_GRADIENT_GUARD = 1e-12
+
+# A log-density near 0 is worth its absolute error: the density's relative one.
 LOGP_SCALE = 1.0
 # Relative, save that subnormal numbers have no digits to be judged by.
 RELATIVE_SCALE = 1e-290
@@ -71,6 +86,13 @@ def limit(column):
     if column == "logp":
         return LOGP_LIMIT
     return GRADIENT_LIMIT if column in GRADIENTS else SECOND_DERIVATIVE_LIMIT
+
+
+def guard(column):
+    """Return the largest error that the tests let pass in such a column."""
+    if column == "logp":
+        return LOGP_GUARD
+    return GRADIENT_GUARD if column in GRADIENTS else SECOND_DERIVATIVE_GUARD
 
 
 def log_cdf_error(got, truth, conditioning):

@@ -31,4 +31,4 @@ def evaluated(request, table):
 @pytest.mark.parametrize("column", COLUMNS)
 def test_within_budget(table, evaluated, column):
     errors = budget.error(evaluated[column], table[column], budget.scales(table)[column])
-    assert errors.max() <= budget.limit(column), budget.worst(errors, table)
+    assert errors.max() <= budget.guard(column), budget.worst(errors, table)

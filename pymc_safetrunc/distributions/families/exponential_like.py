@@ -48,15 +48,19 @@ def _(op, q, lower, upper, scale):
     return lower - scale * pt.log1p(q * pt.expm1(-width))
 
 
-@dispatch.truncated_mean.register(ExponentialRV)
-def _(op, lower, upper, scale):
-    width = scaled_distance(upper - lower, scale)
-    # 1 - w/(e^w - 1), whose two terms cancel in a narrow interval
+def _mean_step(width):
+    """Mean of exp(-t) truncated to [0, width]: 1 - w/(e^w - 1)."""
+    # the two terms cancel in a narrow interval
     narrow = width < 0.1
     w = pt.switch(narrow, width, 0)
     series = w / 2 - w**2 / 12 + w**4 / 720 - w**6 / 30240 + w**8 / 1209600
     wide = pt.switch(narrow, 1, width)
-    return lower + scale * pt.switch(narrow, series, 1 - wide / pt.expm1(wide))
+    return pt.switch(narrow, series, 1 - wide / pt.expm1(wide))
+
+
+@dispatch.truncated_mean.register(ExponentialRV)
+def _(op, lower, upper, scale):
+    return lower + scale * _mean_step(scaled_distance(upper - lower, scale))
 
 
 class _TwoSides:
@@ -109,6 +113,11 @@ class _TwoSides:
         right = self.right_start - self.right * log_height
         return pt.switch(on_the_left, left, right)
 
+    def mean(self):
+        left = self.left_end - self.left * _mean_step(self.left_width)
+        right = self.right_start + self.right * _mean_step(self.right_width)
+        return (self.left_area * left + self.right_area * right) / self.area
+
 
 @dispatch.legal.register(LaplaceRV)
 def _(op, mu, b):
@@ -130,6 +139,11 @@ def _(op, q, lower, upper, mu, b):
     return _TwoSides(lower, upper, mu, b, b).quantile(q)
 
 
+@dispatch.truncated_mean.register(LaplaceRV)
+def _(op, lower, upper, mu, b):
+    return _TwoSides(lower, upper, mu, b, b).mean()
+
+
 @dispatch.legal.register(AsymmetricLaplaceRV)
 def _(op, b, kappa, mu):
     return (b > 0, kappa > 0), "b > 0, kappa > 0"
@@ -148,6 +162,11 @@ def _(op, value, lower, upper, b, kappa, mu):
 @dispatch.truncated_quantile.register(AsymmetricLaplaceRV)
 def _(op, q, lower, upper, b, kappa, mu):
     return _TwoSides(lower, upper, mu, kappa / b, 1 / (kappa * b)).quantile(q)
+
+
+@dispatch.truncated_mean.register(AsymmetricLaplaceRV)
+def _(op, lower, upper, b, kappa, mu):
+    return _TwoSides(lower, upper, mu, kappa / b, 1 / (kappa * b)).mean()
 
 
 @dispatch.support.register(ParetoRV)

@@ -17,15 +17,15 @@ from pytensor.tensor.random.basic import HalfNormalRV, LogNormalRV, NormalRV
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.safe import exp_minus, log_plus, scaled_distance
 from pymc_safetrunc.math import (
+    HALF_LOG_2PI,
     truncated_normal_icdf,
+    truncated_normal_log_mean_exp,
     truncated_normal_logcdf,
     truncated_normal_logpdf_inside,
     truncated_normal_logsf,
     truncated_normal_mean,
 )
 from pymc_safetrunc.ops.truncated_normal_rv import safe_truncated_normal
-
-_HALF_LOG_2PI = np.log(2 * np.pi) / 2
 
 
 class _Coordinate:
@@ -37,10 +37,13 @@ class _Coordinate:
         mu, sigma, lower and upper of t, lower < upper.
     rising : bool
         Whether t rises with x.
+    edges : tuple of float, optional
+        Support of x where that is open and the same for all parameters.
     """
 
     law: list
     rising = True
+    edges: tuple[float, float] | None = None
 
     def t(self, x):
         """The coordinate of an x between the bounds."""
@@ -61,7 +64,7 @@ class _Coordinate:
         """
         mu, sigma, lower, upper = self.law
         peak = disconnected_grad(pt.minimum(pt.maximum(mu, lower), upper))
-        log_density = -(((peak - mu) / sigma) ** 2) / 2 - pt.log(sigma) - _HALF_LOG_2PI
+        log_density = -(((peak - mu) / sigma) ** 2) / 2 - pt.log(sigma) - HALF_LOG_2PI
         return log_density - truncated_normal_logpdf_inside(peak, *self.law)
 
     def logp(self, value):
@@ -101,6 +104,9 @@ class _Plain(_Coordinate):
     def log_slope(self, x):
         return pt.zeros_like(x)
 
+    def mean(self):
+        return truncated_normal_mean(*self.law)
+
 
 class _Half(_Plain):
     """t = x, of which the upper half is the family."""
@@ -111,6 +117,8 @@ class _Half(_Plain):
 
 class _Log(_Coordinate):
     """t = log x."""
+
+    edges = (0.0, np.inf)
 
     def __init__(self, lower, upper, mu, sigma):
         self.narrow = upper < 2 * lower
@@ -134,9 +142,14 @@ class _Log(_Coordinate):
     def log_slope(self, x):
         return -pt.log(x)
 
+    def mean(self):
+        return self.x(truncated_normal_log_mean_exp(*self.law))
+
 
 class _Logit(_Coordinate):
     """t = log(x/(1 - x))."""
+
+    edges = (0.0, 1.0)
 
     def __init__(self, lower, upper, mu, sigma):
         self.narrow = pt.and_(upper < 2 * lower, 1 - lower < 2 * (1 - upper))
@@ -220,63 +233,46 @@ _MOYAL_FAR = np.float64(340.0)
 _MOYAL_NARROW = np.float64(0.7)
 
 
-def _register(rv_type, coordinate):
-    """Answer the questions of `dispatch` for a family by its coordinate."""
+def _register(rv_type, coordinate, applies=lambda op: True):
+    """Answer the questions of `dispatch` for a family by its coordinate.
 
-    @dispatch.log_interval_mass.register(rv_type)
-    def _(op, lower, upper, *params):
-        return coordinate(lower, upper, *params).log_mass()
+    Where the family is some of the Ops of a type, `applies` tells which; the others keep the
+    default.
+    """
 
-    @dispatch.truncated_logp.register(rv_type)
-    def _(op, value, lower, upper, *params):
-        return coordinate(lower, upper, *params).logp(value)
+    def answer(question, own):
+        @question.register(rv_type)
+        def _(op, *arguments):
+            return (own if applies(op) else question.dispatch(object))(op, *arguments)
 
-    @dispatch.truncated_logcdf.register(rv_type)
-    def _(op, value, lower, upper, *params):
-        return coordinate(lower, upper, *params).logcdf(value)
+    def by(method):
+        return lambda op, argument, lower, upper, *params: method(
+            coordinate(lower, upper, *params), argument
+        )
 
-    @dispatch.truncated_logccdf.register(rv_type)
-    def _(op, value, lower, upper, *params):
-        return coordinate(lower, upper, *params).logccdf(value)
-
-    @dispatch.truncated_quantile.register(rv_type)
-    def _(op, q, lower, upper, *params):
-        return coordinate(lower, upper, *params).quantile(q)
-
-    @dispatch.truncated_sample.register(rv_type)
-    def _(op, rng, size, lower, upper, *params):
-        return coordinate(lower, upper, *params).sample(rng, size)
-
-    @dispatch.legal.register(rv_type)
-    def _(op, mu, sigma):
-        return (sigma > 0,), "sigma > 0"
-
-
-# alone, a normal law is a TruncatedNormal; this is for one that is part of a mixture
-_register(NormalRV, _Plain)
-_register(HalfNormalRV, _Half)
-_register(LogNormalRV, _Log)
-_register(MoyalRV, _MoyalRoot)
-
-
-@dispatch.support.register(HalfNormalRV)
-def _(op, loc, sigma):
-    return loc, np.inf
-
-
-@dispatch.truncated_mean.register(HalfNormalRV)
-def _(op, lower, upper, loc, sigma):
-    return truncated_normal_mean(loc, sigma, lower, upper)
-
-
-@dispatch.support.register(LogNormalRV)
-def _(op, mu, sigma):
-    return 0.0, np.inf
-
-
-@dispatch.is_open.register(LogNormalRV)
-def _(op):
-    return True
+    answer(
+        dispatch.log_interval_mass,
+        lambda op, lower, upper, *params: coordinate(lower, upper, *params).log_mass(),
+    )
+    answer(dispatch.truncated_logp, by(coordinate.logp))
+    answer(dispatch.truncated_logcdf, by(coordinate.logcdf))
+    answer(dispatch.truncated_logccdf, by(coordinate.logccdf))
+    answer(dispatch.truncated_quantile, by(coordinate.quantile))
+    answer(
+        dispatch.truncated_sample,
+        lambda op, rng, size, lower, upper, *params: coordinate(lower, upper, *params).sample(
+            rng, size
+        ),
+    )
+    answer(dispatch.legal, lambda op, mu, sigma: ((sigma > 0,), "sigma > 0"))
+    if hasattr(coordinate, "mean"):
+        answer(
+            dispatch.truncated_mean,
+            lambda op, lower, upper, *params: coordinate(lower, upper, *params).mean(),
+        )
+    if coordinate.edges:
+        answer(dispatch.support, lambda op, *params: coordinate.edges)
+        answer(dispatch.is_open, lambda op: True)
 
 
 def _is_logit_normal(op):
@@ -289,39 +285,14 @@ def _is_logit_normal(op):
     return is_sigmoid and inner is not None and isinstance(inner.op, NormalRV)
 
 
-def _register_logit_normal(question, answer):
-    """Answer one question for LogitNormal, and leave other CustomDists to the default."""
-    default = question.dispatch(object)
+# alone, a normal law is a TruncatedNormal; this is for one that is part of a mixture
+_register(NormalRV, _Plain)
+_register(HalfNormalRV, _Half)
+_register(LogNormalRV, _Log)
+_register(MoyalRV, _MoyalRoot)
+_register(CustomSymbolicDistRV, _Logit, _is_logit_normal)
 
-    @question.register(CustomSymbolicDistRV)
-    def _(op, *arguments):
-        return (answer if _is_logit_normal(op) else default)(op, *arguments)
 
-
-_register_logit_normal(dispatch.support, lambda op, mu, sigma: (0.0, 1.0))
-_register_logit_normal(dispatch.is_open, lambda op: True)
-_register_logit_normal(dispatch.legal, lambda op, mu, sigma: ((sigma > 0,), "sigma > 0"))
-_register_logit_normal(
-    dispatch.log_interval_mass,
-    lambda op, lower, upper, *params: _Logit(lower, upper, *params).log_mass(),
-)
-_register_logit_normal(
-    dispatch.truncated_logp,
-    lambda op, value, lower, upper, *params: _Logit(lower, upper, *params).logp(value),
-)
-_register_logit_normal(
-    dispatch.truncated_logcdf,
-    lambda op, value, lower, upper, *params: _Logit(lower, upper, *params).logcdf(value),
-)
-_register_logit_normal(
-    dispatch.truncated_logccdf,
-    lambda op, value, lower, upper, *params: _Logit(lower, upper, *params).logccdf(value),
-)
-_register_logit_normal(
-    dispatch.truncated_quantile,
-    lambda op, q, lower, upper, *params: _Logit(lower, upper, *params).quantile(q),
-)
-_register_logit_normal(
-    dispatch.truncated_sample,
-    lambda op, rng, size, lower, upper, *params: _Logit(lower, upper, *params).sample(rng, size),
-)
+@dispatch.support.register(HalfNormalRV)
+def _(op, loc, sigma):
+    return loc, np.inf
