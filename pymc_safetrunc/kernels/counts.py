@@ -31,15 +31,34 @@ def stirling_error(x):
 
 
 @kernel
+def near_deviance(x, mean, v):
+    """The deviance as a series in v."""
+    s = v * v
+    tail = 1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0 + s * (1.0 / 17.0 + s / 19.0)))
+    series = 1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * tail)))
+    return (x - mean) * v + 2.0 * x * v * s * series
+
+
+@kernel
 def deviance(x, mean):
     """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
     v = (x - mean) / (x + mean)
     if abs(v) < NEAR:
-        s = v * v
-        tail = 1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0 + s * (1.0 / 17.0 + s / 19.0)))
-        series = 1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * tail)))
-        return (x - mean) * v + 2.0 * x * v * s * series
+        return near_deviance(x, mean, v)
     ratio = x / mean
     if ratio > 0.0:
         return x * math.log(ratio) + mean - x
     return mean if ratio == 0.0 else math.nan
+
+
+@kernel
+def relative_gamma(alpha, z, log_ratio):
+    """Log of a Gamma density at z over that at alpha, where log(alpha/z) is at hand.
+
+    That is log(alpha/z) less the deviance; a small alpha takes the formula as it stands.
+    """
+    if alpha > SERIES_FROM:
+        v = (alpha - z) / (alpha + z)
+        if abs(v) < NEAR:
+            return log_ratio - near_deviance(alpha, z, v)
+    return (1.0 - alpha) * log_ratio + alpha - z

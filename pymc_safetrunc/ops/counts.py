@@ -1,5 +1,6 @@
 """The parts of log-densities of counts as Ops: a fraction of the graph of an expression."""
 
+from pytensor.gradient import DisconnectedType
 from pytensor.scalar.basic import log, switch
 from pytensor.scalar.math import psi
 
@@ -40,5 +41,28 @@ class Deviance(KernelOp):
         return [cotangent * log(x / mean), cotangent * ((mean - x) / mean)]
 
 
+class RelativeGamma(KernelOp):
+    """(alpha - 1) log(z/alpha) + alpha - z from alpha, z and log(alpha/z).
+
+    The logarithm is there for a derivative; its own is that of the others.
+    """
+
+    nin = 3
+    kernel = staticmethod(kernels.relative_gamma)
+    c_function = "safetrunc_relative_gamma"
+
+    def connection_pattern(self, node):
+        """No derivative flows through the logarithm."""
+        return [[True], [True], [False]]
+
+    def pullback(self, inputs, outputs, cotangents):
+        """1/alpha - log(alpha/z), and (alpha - 1)/z - 1 of one fraction."""
+        alpha, z, log_ratio = inputs
+        (cotangent,) = cotangents
+        by_alpha, by_z = 1.0 / alpha - log_ratio, (alpha - 1.0 - z) / z
+        return [cotangent * by_alpha, cotangent * by_z, DisconnectedType()()]
+
+
 stirling_error = StirlingError(name="stirling_error")
 deviance = Deviance(name="deviance")
+relative_gamma = RelativeGamma(name="relative_gamma")

@@ -18,11 +18,23 @@ def stirling_error(x):
     return jnp.where(large, series, exact)
 
 
-def deviance(x, mean):
-    """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
+def near_deviance(x, mean):
+    """Whether x and mean are near each other, and the deviance as a series where they are."""
     v = (x - mean) / (x + mean)
     s = v * v
     tail = 1 / 11 + s * (1 / 13 + s * (1 / 15 + s * (1 / 17 + s / 19)))
     series = 1 / 3 + s * (1 / 5 + s * (1 / 7 + s * (1 / 9 + s * tail)))
-    near = (x - mean) * v + 2 * x * v * s * series
-    return jnp.where(jnp.abs(v) < NEAR, near, x * jnp.log(x / mean) + mean - x)
+    return jnp.abs(v) < NEAR, (x - mean) * v + 2 * x * v * s * series
+
+
+def deviance(x, mean):
+    """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
+    is_near, near = near_deviance(x, mean)
+    return jnp.where(is_near, near, x * jnp.log(x / mean) + mean - x)
+
+
+def relative_gamma(alpha, z, log_ratio):
+    """Log of a Gamma density at z over that at alpha, where log(alpha/z) is at hand."""
+    is_near, near = near_deviance(alpha, z)
+    far = (1 - alpha) * log_ratio + alpha - z
+    return jnp.where((alpha > SERIES_FROM) & is_near, log_ratio - near, far)

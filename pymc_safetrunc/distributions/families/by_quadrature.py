@@ -5,6 +5,8 @@ underflown, and nothing cancels in a tail. A parameter of a support or a centre 
 PyTensor's Op.
 """
 
+from typing import Any
+
 import numpy as np
 import pytensor.tensor as pt
 from pymc.distributions.continuous import (
@@ -16,6 +18,7 @@ from pymc.distributions.continuous import (
     WaldRV,
 )
 from pymc.distributions.dist_math import i0e
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.basic import (
     BetaRV,
     GammaRV,
@@ -25,7 +28,11 @@ from pytensor.tensor.random.basic import (
 )
 
 from pymc_safetrunc.distributions.families import dispatch, general
+from pymc_safetrunc.distributions.families.count_density import stirling_error
 from pymc_safetrunc.distributions.families.safe import distance, limit_at_zero, log1p_square
+from pymc_safetrunc.ops import counts as count_ops
+
+relative_gamma: Any = Elemwise(count_ops.relative_gamma)
 
 LOG_2PI = np.log(2 * np.pi)
 # the normal CDF is 1 to within 3e-5 there
@@ -92,10 +99,21 @@ def _(op):
     return True
 
 
+def log_gamma(alpha, z):
+    """log(alpha/z), and log-density of Gamma(alpha) at z, of what is small where that is large.
+
+    As in `count_density`: a difference of log-gammas and powers loses what they have in common.
+    There is one logarithm for each z, which is the derivative in alpha as well.
+    """
+    log_ratio = pt.log(alpha) - pt.log(z)
+    at_alpha = -(pt.log(alpha) + LOG_2PI) / 2 - stirling_error(alpha)
+    return log_ratio, at_alpha + relative_gamma(alpha, z, log_ratio)
+
+
 @general.log_density.register(GammaRV)
 def _(op, x, upper, to_upper, alpha, scale):
-    z = x / scale
-    return (alpha - 1) * pt.log(z) - z - pt.log(scale) - pt.gammaln(alpha)
+    _, logp = log_gamma(alpha, x / scale)
+    return logp - pt.log(scale)
 
 
 @general.log_density_at_value.register(GammaRV)
@@ -117,8 +135,8 @@ def _(op, alpha, scale):
 
 @general.log_density.register(InvGammaRV)
 def _(op, x, upper, to_upper, alpha, beta):
-    z = beta / x
-    return alpha * pt.log(z) - z - pt.log(x) - pt.gammaln(alpha)
+    log_ratio, logp = log_gamma(alpha, beta / x)
+    return logp + 2 * (pt.log(alpha) - log_ratio) - pt.log(beta)
 
 
 @general.centre.register(InvGammaRV)
@@ -133,9 +151,14 @@ def distance_from_one(upper, to_upper):
 
 @general.log_density.register(BetaRV)
 def _(op, x, upper, to_upper, alpha, beta):
-    log_norm = pt.gammaln(alpha) + pt.gammaln(beta) - pt.gammaln(alpha + beta)
-    from_one = distance_from_one(upper, to_upper)
-    return (alpha - 1) * pt.log(x) + (beta - 1) * pt.log(from_one) - log_norm
+    """The same of two shapes, whose shares of their total are x and 1 - x."""
+    total = alpha + beta
+    below, above = total * x, total * distance_from_one(upper, to_upper)
+    log_alpha, log_beta, log_total = pt.log(alpha), pt.log(beta), pt.log(total)
+    relative = relative_gamma(alpha, below, log_alpha - pt.log(below))
+    relative += relative_gamma(beta, above, log_beta - pt.log(above))
+    leftover = stirling_error(total) - stirling_error(alpha) - stirling_error(beta)
+    return relative + leftover + (3 * log_total - log_alpha - log_beta - LOG_2PI) / 2
 
 
 @general.log_density_at_value.register(BetaRV)
@@ -158,7 +181,8 @@ def _(op, alpha, beta):
 
 def log_student_t(z, nu, sigma):
     """Log-density of Student's t, z scaled by sigma."""
-    log_norm = pt.gammaln((nu + 1) / 2) - pt.gammaln(nu / 2) - pt.log(nu * np.pi) / 2
+    leftover = stirling_error((nu + 1) / 2) - stirling_error(nu / 2)
+    log_norm = leftover + (nu * pt.log1p(1 / nu) - 1 - LOG_2PI) / 2
     return log_norm - pt.log(sigma) - (nu + 1) / 2 * log1p_square(z / pt.sqrt(nu))
 
 

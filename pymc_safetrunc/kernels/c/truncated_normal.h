@@ -392,18 +392,30 @@ SAFETRUNC_FUNCTION double safetrunc_stirling_error(double x)
     return x == 0.0 ? INFINITY : NAN;
 }
 
+SAFETRUNC_FUNCTION double safetrunc_near_deviance(double x, double mean, double v)
+{
+    double s = v * v;
+    double tail = 1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0 + s * (1.0 / 17.0 + s / 19.0)));
+    double series = 1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * tail)));
+    return (x - mean) * v + 2.0 * x * v * s * series;
+}
+
 SAFETRUNC_FUNCTION double safetrunc_deviance(double x, double mean)
 {
     double v = (x - mean) / (x + mean);
-    if (fabs(v) < SAFETRUNC_NEAR) {
-        double s = v * v;
-        double tail = 1.0 / 11.0 + s * (1.0 / 13.0 + s * (1.0 / 15.0 + s * (1.0 / 17.0 + s / 19.0)));
-        double series = 1.0 / 3.0 + s * (1.0 / 5.0 + s * (1.0 / 7.0 + s * (1.0 / 9.0 + s * tail)));
-        return (x - mean) * v + 2.0 * x * v * s * series;
-    }
+    if (fabs(v) < SAFETRUNC_NEAR) return safetrunc_near_deviance(x, mean, v);
     double ratio = x / mean;
     if (ratio > 0.0) return x * log(ratio) + mean - x;
     return ratio == 0.0 ? mean : NAN;
+}
+
+SAFETRUNC_FUNCTION double safetrunc_relative_gamma(double alpha, double z, double log_ratio)
+{
+    if (alpha > SAFETRUNC_SERIES_FROM) {
+        double v = (alpha - z) / (alpha + z);
+        if (fabs(v) < SAFETRUNC_NEAR) return log_ratio - safetrunc_near_deviance(alpha, z, v);
+    }
+    return (1.0 - alpha) * log_ratio + alpha - z;
 }
 
 SAFETRUNC_FUNCTION double safetrunc_exp_minus(double x, double one)

@@ -5,10 +5,12 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from mpmath import mp
 from pymc.logprob.utils import ParameterValueError
 from scipy import integrate, special, stats
 
 from pymc_safetrunc.distributions.families import quadrature
+from pymc_safetrunc.distributions.families.by_quadrature import log_student_t
 from pymc_safetrunc.distributions.truncated import Truncated
 from pymc_safetrunc.kernels import quadrature as kernels
 from pymc_safetrunc.ops.quadrature import log_slope, node, node_to_upper, place_of_share, regrid
@@ -141,6 +143,80 @@ def test_a_skew_normal_with_a_steep_side():
     # the bar is 1e-9; what is left is rounding
     exact = density - np.log(below(upper) - below(lower))
     np.testing.assert_allclose(found, exact, rtol=0, atol=1e-13)
+
+
+def log_gamma(x, a):
+    """Log of x^a exp(-x)/Gamma(a)."""
+    return a * mp.log(x) - x - mp.loggamma(a)
+
+
+def log_beta(x, a, b):
+    """Log of x^a (1 - x)^b/B(a, b)."""
+    log_norm = mp.loggamma(a + b) - mp.loggamma(a) - mp.loggamma(b)
+    return log_norm + a * mp.log(x) + b * mp.log1p(-x)
+
+
+# Laws of a shape a, their log-density, and the standard deviation where a is large, around 1/3.
+LARGE_SHAPES = {
+    "Gamma": (lambda a: pm.Gamma.dist(a, 3 * a), lambda x, a: log_gamma(3 * a * x, a) - mp.log(x)),
+    "InverseGamma": (
+        lambda a: pm.InverseGamma.dist(a, a / 3),
+        lambda x, a: log_gamma(a / 3 / x, a) - mp.log(x),
+    ),
+    "Beta": (
+        lambda a: pm.Beta.dist(a, 2 * a),
+        lambda x, a: log_beta(x, a, 2 * a) - mp.log(x) - mp.log1p(-x),
+    ),
+    "StudentT": (
+        lambda a: pm.StudentT.dist(nu=a, mu=1 / 3, sigma=1 / (3 * pt.sqrt(a))),
+        lambda x, a: mp.log(a) / 2 - (a + 1) / 2 * mp.log1p((3 * x - 1) ** 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_SHAPES)
+def test_large_shapes(name):
+    """A shape of 1e8 keeps its digits, in the log-density and in the gradients."""
+    shapes = np.array([1e-2, 1e4, 1e6, 1e8])
+    law, log_density = LARGE_SHAPES[name]
+    width = np.minimum(1 / np.sqrt(shapes), 0.3) / 3
+    lower, upper, value = 1 / 3 - width, 1 / 3 + 2 * width, 1 / 3 + 0.4 * width
+    a, x = pt.dvectors("a", "x")
+    logp = pm.logp(Truncated.dist(law(a), lower, upper), x)
+    found = pytensor.function([a, x], [logp, *pt.grad(logp.sum(), [a, x])], mode=PLAIN)
+    rows = np.transpose(found(shapes, value))
+    with mp.workdps(40):
+
+        def exact(a, x, *ends):
+            # relative to the density at x
+            here = log_density(x, a)
+            mass = mp.quad(lambda t: mp.exp(log_density(t, a) - here), mp.linspace(*ends, 3))
+            return -mp.log(mass)
+
+        for row, at, *numbers in zip(rows, shapes, value, lower, upper, strict=True):
+            at, x, *ends = map(mp.mpf, (at, *numbers))
+            h = mp.mpf("1e-9")
+            by_shape = (exact(at * (1 + h), x, *ends) - exact(at * (1 - h), x, *ends)) / (2 * h)
+            by_value = mp.diff(lambda t, at=at: log_density(t, at), x)
+            # the promise is 1e-9 and 1e-6
+            np.testing.assert_allclose(row[0], float(exact(at, x, *ends)), rtol=0, atol=1e-11)
+            np.testing.assert_allclose(row[1] * float(at), float(by_shape), rtol=0, atol=1e-7)
+            np.testing.assert_allclose(row[2], float(by_value), rtol=1e-7)
+
+
+def test_the_norm_of_student_t():
+    """It is what a component weighs in a mixture; between bounds it cancels."""
+    nu = np.array([1e-2, 3.0, 1e4, 1e8])
+    found = log_student_t(np.float64(0.5), nu, np.float64(1)).eval(mode=PLAIN)
+    with mp.workdps(40):
+        exact = [
+            mp.loggamma((n + 1) / 2)
+            - mp.loggamma(n / 2)
+            - mp.log(n * mp.pi) / 2
+            - (n + 1) / 2 * mp.log1p(1 / (4 * n))
+            for n in map(mp.mpf, nu)
+        ]
+    np.testing.assert_allclose(found, np.array(exact, float), rtol=1e-14)
 
 
 # (law, lower, upper, exact probability below x)
