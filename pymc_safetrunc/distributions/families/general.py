@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 from pymc.distributions import transforms
 
 from pymc_safetrunc._upstream import default_transform, distribution_support_point
-from pymc_safetrunc.distributions.families import dispatch, quadrature
+from pymc_safetrunc.distributions.families import dispatch, quadrature, quadrature_quantile
 from pymc_safetrunc.ops.quadrature import stop_gradient
 
 
@@ -95,10 +95,10 @@ def general_truncated_logp(op, value, lower, upper, *params):
     return numerator - general_log_interval_mass(op, lower, upper, *params)
 
 
-def general_truncated_quantile(op, q, lower, upper, *params):
+def general_truncated_quantile(op, q, lower, upper, *params, with_derivatives=True):
     """Quantile of the truncated law by quadrature."""
     rule = _for_rule(op, upper, params)
-    return quadrature.quantile(
+    return quadrature_quantile.quantile(
         rule,
         q,
         lower,
@@ -107,7 +107,17 @@ def general_truncated_quantile(op, q, lower, upper, *params):
         legal=_legal(op, lower, upper, params),
         name=dispatch.family_name(op),
         parameters=given(op, *params),
+        with_derivatives=with_derivatives,
     )
+
+
+@dispatch.truncated_draw.register(object)
+def general_truncated_draw(op, q, lower, upper, *params):
+    """The quantile; that of quadrature without derivatives, which a draw has no need of."""
+    own = dispatch.truncated_quantile.dispatch(type(op))
+    if own is not dispatch.truncated_quantile.dispatch(object):
+        return own(op, q, lower, upper, *params)
+    return general_truncated_quantile(op, q, lower, upper, *params, with_derivatives=False)
 
 
 def _legal(op, lower, upper, params):
