@@ -52,10 +52,13 @@ def deviance(x, mean):
 
 
 @kernel
-def deviance_of_log(x, mean, log_ratio):
-    """The deviance where log(x/mean) is at hand; an x that is small takes it as it stands."""
-    if x > SERIES_FROM:
-        v = (x - mean) / (x + mean)
+def relative_gamma(alpha, z, log_ratio):
+    """Log of a Gamma density at z over that at alpha, where log(alpha/z) is at hand.
+
+    That is log(alpha/z) less the deviance; a small alpha takes the formula as it stands.
+    """
+    if alpha > SERIES_FROM:
+        v = (alpha - z) / (alpha + z)
         if abs(v) < NEAR:
-            return near_deviance(x, mean, v)
-    return x * log_ratio + mean - x
+            return log_ratio - near_deviance(alpha, z, v)
+    return (1.0 - alpha) * log_ratio + alpha - z

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 from numba.extending import register_jitable
-from numpy.polynomial.legendre import leggauss, legvander
+from numpy.polynomial.legendre import leg2poly, leggauss, legint, legvander
 
 from pymc_safetrunc.kernels.jitable import kernel
 
@@ -17,6 +17,8 @@ NODES = 12
 POINTS, WEIGHTS = leggauss(NODES)
 # Row j: the integrand's j-th Legendre coefficient from its values times their weights.
 LEGENDRE = np.ascontiguousarray((legvander(POINTS, NODES - 1) * (np.arange(NODES) + 0.5)).T)
+# Column k: coefficients of the powers of s in what node k is of the integral over [s, 1].
+RIGHT_OF = np.stack([-leg2poly(legint(series, lbnd=1)) for series in LEGENDRE.T], axis=-1)
 # Of the recurrence (j + 1) P_{j+1} = (2j + 1) s P_j - j P_{j-1}, and of the integral of P_j.
 RISE = (2 * np.arange(NODES) + 1) / (np.arange(NODES) + 1)
 INTEGRAL = 1 / (2 * np.arange(NODES) + 1)

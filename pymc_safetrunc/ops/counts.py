@@ -41,27 +41,28 @@ class Deviance(KernelOp):
         return [cotangent * log(x / mean), cotangent * ((mean - x) / mean)]
 
 
-class DevianceOfLog(KernelOp):
-    """x log(x/mean) + mean - x from x, mean and that logarithm, which is the derivative in x, too.
+class RelativeGamma(KernelOp):
+    """(alpha - 1) log(z/alpha) + alpha - z from alpha, z and log(alpha/z).
 
-    Its own derivative is that of the others.
+    The logarithm is there for a derivative; its own is that of the others.
     """
 
     nin = 3
-    kernel = staticmethod(kernels.deviance_of_log)
-    c_function = "safetrunc_deviance_of_log"
+    kernel = staticmethod(kernels.relative_gamma)
+    c_function = "safetrunc_relative_gamma"
 
     def connection_pattern(self, node):
         """No derivative flows through the logarithm."""
         return [[True], [True], [False]]
 
     def pullback(self, inputs, outputs, cotangents):
-        """log(x/mean) and (mean - x)/mean."""
-        x, mean, log_ratio = inputs
+        """1/alpha - log(alpha/z), and (alpha - 1)/z - 1 of one fraction."""
+        alpha, z, log_ratio = inputs
         (cotangent,) = cotangents
-        return [cotangent * log_ratio, cotangent * ((mean - x) / mean), DisconnectedType()()]
+        by_alpha, by_z = 1.0 / alpha - log_ratio, (alpha - 1.0 - z) / z
+        return [cotangent * by_alpha, cotangent * by_z, DisconnectedType()()]
 
 
 stirling_error = StirlingError(name="stirling_error")
 deviance = Deviance(name="deviance")
-deviance_of_log = DevianceOfLog(name="deviance_of_log")
+relative_gamma = RelativeGamma(name="relative_gamma")

@@ -30,7 +30,7 @@ ARRAY_KERNELS: dict[type[KernelOp], Callable] = {
     truncated_normal_ops.Quantile: truncated_normal_quantile.quantile,
     count_ops.StirlingError: counts.stirling_error,
     count_ops.Deviance: counts.deviance,
-    count_ops.DevianceOfLog: counts.deviance_of_log,
+    count_ops.RelativeGamma: counts.relative_gamma,
     elementary_ops.ExpMinus: elementary.exp_minus,
     elementary_ops.LogPlus: elementary.log_plus,
     elementary_ops.Log1mExp: elementary.log1mexp,

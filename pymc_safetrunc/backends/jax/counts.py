@@ -30,13 +30,11 @@ def near_deviance(x, mean):
 def deviance(x, mean):
     """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
     is_near, near = near_deviance(x, mean)
-    ratio = x / mean
-    known = ratio > 0
-    far = jnp.where(known, x * jnp.log(jnp.where(known, ratio, 1)) + mean - x, mean)
-    return jnp.where(is_near, near, far)
+    return jnp.where(is_near, near, x * jnp.log(x / mean) + mean - x)
 
 
-def deviance_of_log(x, mean, log_ratio):
-    """The deviance where log(x/mean) is at hand; an x that is small takes it as it stands."""
-    is_near, near = near_deviance(x, mean)
-    return jnp.where((x > SERIES_FROM) & is_near, near, x * log_ratio + mean - x)
+def relative_gamma(alpha, z, log_ratio):
+    """Log of a Gamma density at z over that at alpha, where log(alpha/z) is at hand."""
+    is_near, near = near_deviance(alpha, z)
+    far = (1 - alpha) * log_ratio + alpha - z
+    return jnp.where((alpha > SERIES_FROM) & is_near, log_ratio - near, far)

@@ -32,7 +32,7 @@ from pymc_safetrunc.distributions.families.count_density import stirling_error
 from pymc_safetrunc.distributions.families.safe import distance, limit_at_zero, log1p_square
 from pymc_safetrunc.ops import counts as count_ops
 
-deviance_of_log: Any = Elemwise(count_ops.deviance_of_log)
+relative_gamma: Any = Elemwise(count_ops.relative_gamma)
 
 LOG_2PI = np.log(2 * np.pi)
 # the normal CDF is 1 to within 3e-5 there
@@ -99,21 +99,21 @@ def _(op):
     return True
 
 
-def log_gamma_kernel(alpha, z):
-    """log(alpha/z), and the log of z^alpha exp(-z)/Gamma(alpha) of what is small where it is large.
+def log_gamma(alpha, z):
+    """log(alpha/z), and log-density of Gamma(alpha) at z, of what is small where that is large.
 
     As in `count_density`: a difference of log-gammas and powers loses what they have in common.
     There is one logarithm for each z, which is the derivative in alpha as well.
     """
     log_ratio = pt.log(alpha) - pt.log(z)
-    leftover = stirling_error(alpha) + deviance_of_log(alpha, z, log_ratio)
-    return log_ratio, (pt.log(alpha) - LOG_2PI) / 2 - leftover
+    at_alpha = -(pt.log(alpha) + LOG_2PI) / 2 - stirling_error(alpha)
+    return log_ratio, at_alpha + relative_gamma(alpha, z, log_ratio)
 
 
 @general.log_density.register(GammaRV)
 def _(op, x, upper, to_upper, alpha, scale):
-    log_ratio, log_kernel = log_gamma_kernel(alpha, x / scale)
-    return log_kernel + log_ratio - pt.log(alpha) - pt.log(scale)
+    _, logp = log_gamma(alpha, x / scale)
+    return logp - pt.log(scale)
 
 
 @general.log_density_at_value.register(GammaRV)
@@ -135,8 +135,8 @@ def _(op, alpha, scale):
 
 @general.log_density.register(InvGammaRV)
 def _(op, x, upper, to_upper, alpha, beta):
-    log_ratio, log_kernel = log_gamma_kernel(alpha, beta / x)
-    return log_kernel - log_ratio + pt.log(alpha) - pt.log(beta)
+    log_ratio, logp = log_gamma(alpha, beta / x)
+    return logp + 2 * (pt.log(alpha) - log_ratio) - pt.log(beta)
 
 
 @general.centre.register(InvGammaRV)
@@ -151,16 +151,14 @@ def distance_from_one(upper, to_upper):
 
 @general.log_density.register(BetaRV)
 def _(op, x, upper, to_upper, alpha, beta):
-    """By Stirling's errors and two deviances, of alpha from its share x of alpha + beta."""
+    """The same of two shapes, whose shares of their total are x and 1 - x."""
     total = alpha + beta
     below, above = total * x, total * distance_from_one(upper, to_upper)
     log_alpha, log_beta, log_total = pt.log(alpha), pt.log(beta), pt.log(total)
-    log_ratio, log_ratio_above = log_alpha - pt.log(below), log_beta - pt.log(above)
-    apart = deviance_of_log(alpha, below, log_ratio)
-    apart += deviance_of_log(beta, above, log_ratio_above)
+    relative = relative_gamma(alpha, below, log_alpha - pt.log(below))
+    relative += relative_gamma(beta, above, log_beta - pt.log(above))
     leftover = stirling_error(total) - stirling_error(alpha) - stirling_error(beta)
-    rest = (3 * log_total - log_alpha - log_beta - LOG_2PI) / 2 + leftover
-    return log_ratio + log_ratio_above - apart + rest
+    return relative + leftover + (3 * log_total - log_alpha - log_beta - LOG_2PI) / 2
 
 
 @general.log_density_at_value.register(BetaRV)

@@ -17,7 +17,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.tensor.random.utils import compute_batch_shape
 
 from pymc_safetrunc._upstream import default_transform, distribution_support_point
-from pymc_safetrunc.distributions.families import dispatch, quadrature
+from pymc_safetrunc.distributions.families import dispatch, quadrature, quadrature_quantile
 from pymc_safetrunc.ops.quadrature import stop_gradient
 
 
@@ -116,12 +116,11 @@ def general_truncated_logp(op, value, lower, upper, *params):
     return numerator - general_log_interval_mass(op, lower, upper, *params)
 
 
-@dispatch.truncated_quantile.register(object)
-def general_truncated_quantile(op, q, lower, upper, *params):
+def general_truncated_quantile(op, q, lower, upper, *params, with_derivatives=True):
     """Quantile of the truncated law by quadrature."""
     _refuse_counts(op)
     rule = _for_rule(op, upper, params)
-    return quadrature.quantile(
+    return quadrature_quantile.quantile(
         rule,
         q,
         lower,
@@ -130,19 +129,17 @@ def general_truncated_quantile(op, q, lower, upper, *params):
         legal=_legal(op, lower, upper, params),
         name=dispatch.family_name(op),
         parameters=given(op, *params),
+        with_derivatives=with_derivatives,
     )
 
 
-def _refuse_counts(op):
-    """Raise for a discrete family, which has no integral."""
-    if dispatch.is_discrete(op):
-        name = dispatch.family_name(op)
-        raise NotImplementedError(
-            f"A truncated {name} is not implemented: it is discrete, and not of PyMC's own. "
-            "pm.Truncated takes it as it is where it has a logcdf=, with PyMC's digits. Between "
-            f"finite bounds, pm.Categorical of p = exp(logp(lower)), ..., exp(logp(upper)) over "
-            "their sum is the law of x - lower."
-        )
+@dispatch.truncated_draw.register(object)
+def general_truncated_draw(op, q, lower, upper, *params):
+    """The quantile; that of quadrature without derivatives, which a draw has no need of."""
+    own = dispatch.truncated_quantile.dispatch(type(op))
+    if own is not dispatch.truncated_quantile.dispatch(object):
+        return own(op, q, lower, upper, *params)
+    return general_truncated_quantile(op, q, lower, upper, *params, with_derivatives=False)
 
 
 def _legal(op, lower, upper, params):

@@ -29,7 +29,7 @@ from pytensor.tensor.type_other import NoneTypeT
 from pymc_safetrunc._upstream import BaseMixtureRV
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.law import TruncatedLaw
-from pymc_safetrunc.distributions.families.quadrature import LEAST_Q
+from pymc_safetrunc.distributions.families.quadrature_quantile import LEAST_Q
 from pymc_safetrunc.ops.quadrature import stop_gradient
 
 # The largest q below 1.

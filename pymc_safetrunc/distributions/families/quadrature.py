@@ -30,7 +30,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
-from pymc.distributions.dist_math import check_parameters
 
 from pymc_safetrunc.kernels.quadrature import LEGENDRE, NEAREST, POINTS, WEIGHTS
 from pymc_safetrunc.ops.quadrature import (
@@ -38,7 +37,6 @@ from pymc_safetrunc.ops.quadrature import (
     mass_between,
     node,
     node_to_upper,
-    place_of_share,
     regrid,
     stop_gradient,
 )
@@ -55,8 +53,6 @@ CELLS = 24
 PANELS = 16
 # Stands for the log of nothing in the search, where an infinity would make NaN of a difference.
 NOTHING = np.float64(-1e300)
-# The least quantile: what a draw can ask for, half the spacing of uniform numbers.
-LEAST_Q = np.float64(2.0**-54)
 # Square of the last Legendre coefficients over the first: the size of what the rule leaves out.
 TOLERANCE = np.float64(1e-7)
 # A window that goes further than this part of the reach has mass at its end.
@@ -131,8 +127,8 @@ def interval_rule(log_density: LogDensity, lower, upper, centre) -> Rule:
     bounded = pt.switch(pt.isinf(length), 1, pt.maximum(length, np.float64(NEAREST)))
     sides = Sides(
         cut=pt.shape_padright(cut, 3),
-        end=_trailing(pt.stack([low, high], axis=-1)),
-        length=_trailing(length),
+        end=trailing(pt.stack([low, high], axis=-1)),
+        length=trailing(length),
         beyond=pt.shape_padright(high - cut, 3),
         reach=pt.clip(pt.log(bounded) - np.log(NEAREST), 1.0, REACH),
     )
@@ -156,7 +152,7 @@ def interval_rule(log_density: LogDensity, lower, upper, centre) -> Rule:
     return Rule(sides, edges, pt.exp(log_share - log_scale), log_scale)
 
 
-def _trailing(x):
+def trailing(x):
     """(..., side) to (..., side, 1, 1)."""
     return x[..., None, None]
 
@@ -243,7 +239,7 @@ def ends_of(log_density: LogDensity, rule: Rule, low, high) -> Ends:
     bounds = pt.switch(infinite, 0.0, pt.stack([low, high], axis=-1))
     outwards = np.array([-1.0, 1.0])
     # a point that surely has a density with derivatives, for an end that is not looked at
-    middle, middle_to_upper, _ = rule.sides.at(_trailing(rule.edges[..., PANELS // 2]))
+    middle, middle_to_upper, _ = rule.sides.at(trailing(rule.edges[..., PANELS // 2]))
 
     def logs_at(bounds, distances, looked_at):
         """Log-density at points (..., end, point); -inf where it is NaN."""
@@ -289,60 +285,6 @@ def ends_of(log_density: LogDensity, rule: Rule, low, high) -> Ends:
         log_mass=rule.log_mass + pt.log1p(tails.sum(-1)),
         is_resolved=resolved.all(-1),
     )
-
-
-def quantile(
-    log_density: LogDensity,
-    q,
-    lower,
-    upper,
-    centre,
-    *,
-    legal=np.True_,
-    name="The distribution",
-    parameters=None,
-):
-    """Return the quantile q of a density truncated to [lower, upper], inside the bounds.
-
-    The arguments are those of `log_interval_mass`. The panel that holds q is found from the masses
-    of the panels, counted from the nearer bound, and the place in it from the integral of the
-    polynomial through its nodes: the probability below it is q to 1e-9. No derivatives.
-
-    Raises
-    ------
-    pymc.logprob.utils.ParameterValueError
-        When the rule has not resolved the density, or q is below `LEAST_Q`, where the window ends.
-    """
-    q, lower, upper, centre = (pt.as_tensor_variable(x) for x in (q, lower, upper, centre))
-    rule = interval_rule(log_density, lower, upper, centre)
-    illegal = pt.invert(legal)
-    low, high = pt.broadcast_arrays(lower, upper)
-    ends = ends_of(log_density, rule, low, high)
-    q = check_parameters(
-        q,
-        pt.invert(q < LEAST_Q),
-        msg=f"q is at least {LEAST_Q:.1e} for {name}, whose quantiles come from quadrature. "
-        "For a smaller one truncate at a bound closer to it",
-        can_be_replaced_by_ninf=False,
-    )
-    # what lies beyond the nodes is drawn as the outermost point
-    above = ends.tails[..., 1]
-    below = check_resolved(
-        ends.tails[..., 0],
-        (rule.is_resolved & ends.is_resolved) | illegal,
-        unresolved(name),
-        {**(parameters or {}), "lower": lower, "upper": upper},
-        can_be_replaced_by_ninf=False,
-    )
-    q = q * (1 + below + above) - below
-    first, last = ends.outermost[..., 0], ends.outermost[..., 1]
-    known = pt.clip(q, LEAST_Q, 1.0)
-    series = (rule.share[..., None, :] * LEGENDRE).sum(-1)
-    found = place_of_share(rule.edges, series, known[..., None])
-    x, _, _ = rule.sides.at(_trailing(found[..., None, 0]))
-    x = x[..., 0, 0]
-    x = pt.switch(found[..., 1] > 0, x[..., 1], x[..., 0])
-    return pt.switch(q < 0, first, pt.switch(q > 1, last, x))
 
 
 def unresolved(name):

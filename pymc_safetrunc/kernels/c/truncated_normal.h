@@ -419,13 +419,13 @@ SAFETRUNC_FUNCTION double safetrunc_deviance(double x, double mean)
     return ratio == 0.0 ? mean : NAN;
 }
 
-SAFETRUNC_FUNCTION double safetrunc_deviance_of_log(double x, double mean, double log_ratio)
+SAFETRUNC_FUNCTION double safetrunc_relative_gamma(double alpha, double z, double log_ratio)
 {
-    if (x > SAFETRUNC_SERIES_FROM) {
-        double v = (x - mean) / (x + mean);
-        if (fabs(v) < SAFETRUNC_NEAR) return safetrunc_near_deviance(x, mean, v);
+    if (alpha > SAFETRUNC_SERIES_FROM) {
+        double v = (alpha - z) / (alpha + z);
+        if (fabs(v) < SAFETRUNC_NEAR) return log_ratio - safetrunc_near_deviance(alpha, z, v);
     }
-    return x * log_ratio + mean - x;
+    return (1.0 - alpha) * log_ratio + alpha - z;
 }
 
 SAFETRUNC_FUNCTION double safetrunc_exp_minus(double x, double one)

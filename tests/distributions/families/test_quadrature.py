@@ -7,11 +7,12 @@ import pytensor.tensor as pt
 import pytest
 from mpmath import mp
 from pymc.logprob.utils import ParameterValueError
+from pytensor.graph.traversal import ancestors
 from scipy import integrate, special, stats
 
 from pymc_safetrunc.distributions.families import quadrature
 from pymc_safetrunc.distributions.families.by_quadrature import log_student_t
-from pymc_safetrunc.distributions.truncated import Truncated
+from pymc_safetrunc.distributions.truncated import Truncated, law_of
 from pymc_safetrunc.kernels import quadrature as kernels
 from pymc_safetrunc.ops.quadrature import log_slope, node, node_to_upper, place_of_share, regrid
 from tests.accuracy.test_families import judge
@@ -239,6 +240,64 @@ def test_quantiles_against_closed_forms():
         # from the bound that is below the spacing of numbers there
         np.testing.assert_allclose(exact(x), q, rtol=1e-2, atol=1e-13, err_msg=str(law.owner.op))
         np.testing.assert_allclose(exact(x), q, rtol=1e-9, atol=1e-9, err_msg=str(law.owner.op))
+
+
+# Law of its parameters by PyMC and by scipy, the parameters, and bounds of which one is infinite:
+# in the body, from the edge of the support, in a tail.
+DIFFERENTIABLE = {
+    "Gamma": (
+        lambda a, b: pm.Gamma.dist(a, b),
+        lambda a, b: stats.gamma(a, scale=1 / b),
+        [2.2, 1.5],
+        [(1.0, 4.0), (0.0, 1.5), (6.0, INF)],
+    ),
+    "Beta": (pm.Beta.dist, stats.beta, [0.7, 2.5], [(0.1, 0.6), (0.0, 0.9), (0.5, 0.95)]),
+    "StudentT": (
+        lambda nu, sigma: pm.StudentT.dist(nu=nu, mu=0.5, sigma=sigma),
+        lambda nu, sigma: stats.t(nu, 0.5, sigma),
+        [3.0, 1.5],
+        [(-1.0, 4.0), (-INF, -2.0), (2.0, INF)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_derivatives_of_quantiles(name, without_c):
+    """Against differences of scipy's quantiles: in q, both parameters and both bounds."""
+    family, exact, parameters, bounds = DIFFERENTIABLE[name]
+    cases = [(q, *parameters, *ends) for ends in bounds for q in (1e-3, 0.4, 0.98)]
+    inputs = q, *symbols, lower, upper = pt.dvectors(*"qabcd")
+    x = pm.icdf(Truncated.dist(family(*symbols), lower, upper), q)
+    found = pytensor.function(inputs, [x, *pt.grad(x.sum(), inputs)], mode=PLAIN)
+    x, *slopes = found(*np.transpose(cases))
+
+    def quantile(q, first, second, low, high):
+        law = exact(first, second)
+        # from the side on which it does not cancel
+        if law.cdf(low) > 0.5:
+            return law.isf(law.sf(low) - q * (law.sf(low) - law.sf(high)))
+        return law.ppf(law.cdf(low) + q * (law.cdf(high) - law.cdf(low)))
+
+    for i, case in enumerate(cases):
+        # a probability to 1e-9 is less of a quantile next to an edge
+        np.testing.assert_allclose(x[i], quantile(*case), rtol=1e-7)
+        for j, slope in enumerate(slopes):
+            step = 2e-5 * abs(case[j])
+            if step == 0 or np.isinf(step):
+                # beyond the edge of the support, or infinite: nothing moves with it
+                continue
+            near = [[*case[:j], case[j] + s * step, *case[j + 1 :]] for s in (1, -1)]
+            by_difference = (quantile(*near[0]) - quantile(*near[1])) / (2 * step)
+            # of the order of the step's square; rounding of scipy's quantiles over the step
+            np.testing.assert_allclose(slope[i], by_difference, rtol=1e-5, atol=1e-8)
+
+
+def test_draws_do_without_derivatives():
+    """Those of a quantile take room for the whole rule, for each of a million draws."""
+    node = Truncated.dist(pm.Gamma.dist(2.0, 1.0), lower=1.0).owner
+    law, q = law_of(node.op.base_rv_op, node.inputs), pt.dvector("q")
+    quantile, draw = (len(list(ancestors([place(q)]))) for place in (law.quantile, law.draw))
+    assert draw < 0.9 * quantile
 
 
 def test_a_quantile_outside_the_window_is_an_error():
