@@ -30,7 +30,10 @@ def near_deviance(x, mean):
 def deviance(x, mean):
     """The deviance x log(x/mean) + mean - x, for x and mean > 0."""
     is_near, near = near_deviance(x, mean)
-    return jnp.where(is_near, near, x * jnp.log(x / mean) + mean - x)
+    ratio = x / mean
+    known = ratio > 0
+    far = jnp.where(known, x * jnp.log(jnp.where(known, ratio, 1)) + mean - x, mean)
+    return jnp.where(is_near, near, far)
 
 
 def relative_gamma(alpha, z, log_ratio):

@@ -116,6 +116,7 @@ def general_truncated_logp(op, value, lower, upper, *params):
     return numerator - general_log_interval_mass(op, lower, upper, *params)
 
 
+@dispatch.truncated_quantile.register(object)
 def general_truncated_quantile(op, q, lower, upper, *params, with_derivatives=True):
     """Quantile of the truncated law by quadrature."""
     _refuse_counts(op)
@@ -140,6 +141,18 @@ def general_truncated_draw(op, q, lower, upper, *params):
     if own is not dispatch.truncated_quantile.dispatch(object):
         return own(op, q, lower, upper, *params)
     return general_truncated_quantile(op, q, lower, upper, *params, with_derivatives=False)
+
+
+def _refuse_counts(op):
+    """Raise for a discrete family, which has no integral."""
+    if dispatch.is_discrete(op):
+        name = dispatch.family_name(op)
+        raise NotImplementedError(
+            f"A truncated {name} is not implemented: it is discrete, and not of PyMC's own. "
+            "pm.Truncated takes it as it is where it has a logcdf=, with PyMC's digits. Between "
+            f"finite bounds, pm.Categorical of p = exp(logp(lower)), ..., exp(logp(upper)) over "
+            "their sum is the law of x - lower."
+        )
 
 
 def _legal(op, lower, upper, params):
