@@ -54,7 +54,7 @@ def check_gradient(point: Mapping[str, Any] | None = None, model: Model | None =
     ImportError
         pandas is not installed.
     ValueError
-        The point does not suit the model.
+        The point does not suit the model, or the log-density has no gradient.
     TypeError
         The point is no dictionary or the model none of PyMC's, or no model was given and none is
         in context.
@@ -78,6 +78,8 @@ def check_gradient(point: Mapping[str, Any] | None = None, model: Model | None =
         ) from missing
     model, values = resolve(point, model, "check_gradient")
     columns = ["variable", "index", "value", "gradient", "difference", "error", "agrees"]
+    if not model.continuous_value_vars:
+        return pd.DataFrame(columns=columns)
     logp, gradient, start, entries = _functions(model, values)
     slopes = gradient(start)
     eps = float(np.finfo(start.dtype).eps)
@@ -122,10 +124,14 @@ def _functions(model: Model, values: dict[str, np.ndarray]):
     options = {"givens": givens, "on_unused_input": "ignore"}
     with model:
         value = compile([vector], replaced, **options)
-        slope = pytensor.grad(replaced, vector, disconnected_inputs="ignore")
+        try:
+            slope = pytensor.grad(replaced, vector, disconnected_inputs="ignore")
+        except Exception as error:  # a user's Op may raise what it likes when differentiated
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ValueError(f"The log-density of this model has no gradient: {reason}") from error
         gradient = compile([vector], slope, **options)
     start = np.concatenate(
-        [np.asarray(values[v.name], "float64").ravel() for v in continuous] or [np.empty(0)]
+        [np.asarray(values[v.name], "float64").ravel() for v in continuous]
     ).astype(vector.type.dtype)
     entries = [
         (v.name, tuple(int(i) for i in index))

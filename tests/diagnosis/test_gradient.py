@@ -28,6 +28,16 @@ class WrongSlope(Op):
         return [-2.002 * inputs[0] * cotangents[0]]
 
 
+class WithoutSlope(Op):
+    """An Op that nobody has differentiated."""
+
+    def make_node(self, x):
+        return Apply(self, [pt.as_tensor(x)], [pt.dscalar()])
+
+    def perform(self, node, inputs, outputs):
+        outputs[0][0] = np.asarray(-(inputs[0] ** 2))
+
+
 def test_a_right_gradient_agrees_entry_by_entry():
     with pm.Model() as model:
         a = pm.Normal("a", shape=(2, 2))
@@ -140,6 +150,26 @@ def test_single_precision():
         table = check_gradient(model=model)
     assert table.agrees.all()
     assert table.gradient.dtype == "float32"
+
+
+@pytest.mark.parametrize("kind", ["empty", "discrete", "potential"])
+def test_a_model_without_continuous_variables_has_no_rows(kind):
+    with pm.Model() as model:
+        if kind == "discrete":
+            pm.Poisson("k", 3)
+        if kind == "potential":
+            pm.Potential("p", pt.constant(1.0))
+    table = check_gradient(model=model)
+    assert len(table) == 0
+    names = ["variable", "index", "value", "gradient", "difference", "error", "agrees"]
+    assert list(table.columns) == names
+
+
+def test_a_log_density_without_a_gradient():
+    with pm.Model() as model, interpreted():
+        pm.Potential("p", WithoutSlope()(pm.Normal("x")))
+        with pytest.raises(ValueError, match=r"no gradient: .*WithoutSlope"):
+            check_gradient(model=model)
 
 
 def test_without_pandas_it_says_what_to_do(monkeypatch):
