@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ERRORS_ALLOWED", "ROUNDINGS", "central_difference"]
+__all__ = ["ERRORS_ALLOWED", "ROUNDINGS", "central_difference", "is_random"]
 
 # Error of the extrapolated difference below which a disagreement is never reported, as a
 # multiple of machine epsilon times |logp|: its evaluation cannot be better than a few roundings.
@@ -21,6 +21,13 @@ FIRST_STEP = 0.1
 LARGEST_BEND = 1.0
 # No float is left between a value and its neighbours in steps that are shorter still.
 SHORTEST_STEP = 1e-20
+# Roundings of a sum may differ from one evaluation to the next, random numbers differ by more.
+SAME = 1e-9
+
+
+def is_random(one: float, other: float) -> bool:
+    """Whether two values at the same point are of a function that is another one at every call."""
+    return not np.isclose(one, other, rtol=SAME, atol=SAME, equal_nan=True)
 
 
 def central_difference(

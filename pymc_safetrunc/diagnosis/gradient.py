@@ -14,6 +14,7 @@ from pymc_safetrunc.diagnosis.difference import (
     ERRORS_ALLOWED,
     ROUNDINGS,
     central_difference,
+    is_random,
 )
 from pymc_safetrunc.diagnosis.point import resolve
 
@@ -54,7 +55,8 @@ def check_gradient(point: Mapping[str, Any] | None = None, model: Model | None =
     ImportError
         pandas is not installed.
     ValueError
-        The point does not suit the model, or the log-density has no gradient.
+        The point does not suit the model, the log-density has no gradient, or is another one at
+        every call, as with `pm.Minibatch`.
     TypeError
         The point is no dictionary or the model none of PyMC's, or no model was given and none is
         in context.
@@ -81,6 +83,12 @@ def check_gradient(point: Mapping[str, Any] | None = None, model: Model | None =
     if not model.continuous_value_vars:
         return pd.DataFrame(columns=columns)
     logp, gradient, start, entries = _functions(model, values)
+    if is_random(logp(start), logp(start)):
+        raise ValueError(
+            "The log-density is another one at every call (pm.Minibatch and other random numbers "
+            "inside do that), so that no difference says what its gradient is. Give the model all "
+            "of its data, and check that."
+        )
     slopes = gradient(start)
     eps = float(np.finfo(start.dtype).eps)
     rows = []

@@ -344,6 +344,15 @@ def test_the_points_that_were_looked_at_are_counted():
     assert not list(gradients.wrong_gradient(Facts(facts.model, facts.density, single)))
 
 
+def test_a_density_that_is_another_one_at_every_call_has_no_difference():
+    with pm.Model(), interpreted():
+        batch = pm.Minibatch(np.arange(100.0), batch_size=5)
+        pm.Normal("y", pm.Normal("mu"), 1, observed=batch, total_size=100)
+        check = check_model(draws=3, random_seed=1)
+    assert "wrong-gradient" not in {finding.rule for finding in check.findings}
+    assert any("another one at every call" in note for note in check.notes)
+
+
 def test_no_rule_is_without_a_clinic():
     functions = {*EXPRESSIONS_ONLY.values(), *WITH_DENSITY.values(), unscaled_parameters}
     assert functions == set(RULES)

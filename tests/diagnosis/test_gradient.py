@@ -152,6 +152,14 @@ def test_single_precision():
     assert table.gradient.dtype == "float32"
 
 
+def test_a_density_that_is_another_one_at_every_call():
+    with pm.Model() as model, interpreted():
+        batch = pm.Minibatch(np.arange(100.0), batch_size=5)
+        pm.Normal("y", pm.Normal("mu"), 1, observed=batch, total_size=100)
+        with pytest.raises(ValueError, match=r"another one at every call \(pm.Minibatch"):
+            check_gradient(model=model)
+
+
 @pytest.mark.parametrize("kind", ["empty", "discrete", "potential"])
 def test_a_model_without_continuous_variables_has_no_rows(kind):
     with pm.Model() as model:

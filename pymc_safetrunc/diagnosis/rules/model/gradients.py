@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pymc_safetrunc.diagnosis.difference import ERRORS_ALLOWED, central_difference
+from pymc_safetrunc.diagnosis.difference import ERRORS_ALLOWED, central_difference, is_random
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.facts import Facts, Probe, probed
 from pymc_safetrunc.diagnosis.rules.model import remedies
@@ -30,6 +30,12 @@ ENOUGH = 3
 def wrong_gradient(facts: Facts) -> Iterator[Finding]:
     """Compare the gradient along one direction a variable with a central difference."""
     probes = [probe for probe in facts.of("initial", "jittered") if probe.finite][:POINTS]
+    if probes and is_random(probes[0].logp, facts.density(probes[0].point)[0]):
+        facts.notes.append(
+            "The log-density is another one at every call (pm.Minibatch, random numbers), so that "
+            "its gradient was not compared with differences."
+        )
+        return
     for variable in probes[0].gradient if probes else ():
         if np.asarray(probes[0].point[variable]).dtype == "float32":
             continue  # single precision leaves a difference too few digits
