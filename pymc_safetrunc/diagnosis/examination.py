@@ -23,7 +23,7 @@ from pymc_safetrunc.diagnosis.rules import UNKNOWN, Case, Match, recognise, same
 from pymc_safetrunc.diagnosis.scalars import is_elementwise, operation_name
 from pymc_safetrunc.findings import Diagnosis, Finding
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "examine"]
 
 # Seconds after which what was found so far is returned.
 TIME_LIMIT = 30.0
@@ -75,9 +75,14 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
     >>> finding.rule, finding.factor, finding.variable, finding.source
     ('runtime-infinite-bound', 'V', 's_log__', 'up')
     """
+    model, values = resolve(point, model, "diagnose")
+    return examine(model, values)
+
+
+def examine(model: Model, values: Mapping[str, np.ndarray], gradients: bool = True) -> Diagnosis:
+    """Diagnosis of a model at a complete point; of its log-densities alone without `gradients`."""
     started = time.monotonic()
     deadline = started + TIME_LIMIT
-    model, values = resolve(point, model, "diagnose")
     budget = max(model_data_bytes(model, values), SMALLEST_BUDGET)
     findings: list[Finding] = []
     notes: list[str] = []
@@ -90,7 +95,7 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
         notes += factor.notes
         try:
             # one by one: what is found before the time runs out is kept
-            for finding in _examine(factor, model, values, budget, deadline):
+            for finding in _examine(factor, model, values, budget, deadline, gradients):
                 findings.append(finding)
         except OutOfTime:
             complete = False
@@ -111,17 +116,18 @@ def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None)
 
 
 def _examine(
-    factor: Factor, model: Model, values, budget: int, deadline: float
+    factor: Factor, model: Model, values, budget: int, deadline: float, gradients: bool
 ) -> Iterator[Finding]:
     inputs = dict(factor.inputs)
     inputs.update({value: values[value.name] for value in model.value_vars})
     evaluation = Evaluation(factor.fgraph, inputs, budget, deadline)
     context = Context(model, factor, inputs, deadline)
     namer = Namer(factor.labels)
-    evaluation.prepare(list(factor.outputs.values()))
+    outputs = {key: out for key, out in factor.outputs.items() if gradients or key[0] == "logp"}
+    evaluation.prepare(list(outputs.values()))
     density: tuple[Case, Match] | None = None
     failed = False
-    for (quantity, variable), output in factor.outputs.items():
+    for (quantity, variable), output in outputs.items():
         try:
             value = np.asarray(evaluation.value(output))
         except OperationFailed as failure:

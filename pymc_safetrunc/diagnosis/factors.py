@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
@@ -193,7 +193,7 @@ def _is_covariate(constant: Constant) -> bool:
     )
 
 
-def model_data_bytes(model: Model, point: dict[str, Any]) -> int:
+def model_data_bytes(model: Model, point: Mapping[str, Any]) -> int:
     """Bytes of the arrays a model holds: observed values, data, covariates and the point."""
     terms = [*model.free_RVs, *model.observed_RVs, *model.potentials]
     seen = {id(x): x.nbytes for x in point.values() if isinstance(x, np.ndarray)}

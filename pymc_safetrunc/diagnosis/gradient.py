@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,19 +10,21 @@ import pytensor
 from pymc.model import Model
 from pymc.pytensorf import compile, join_nonshared_inputs, rewrite_pregrad
 
+from pymc_safetrunc.diagnosis.difference import (
+    ERRORS_ALLOWED,
+    ROUNDINGS,
+    central_difference,
+    is_random,
+)
 from pymc_safetrunc.diagnosis.point import resolve
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["central_difference", "check_gradient"]
+__all__ = ["check_gradient"]
 
-# Error of the extrapolated difference below which a disagreement is never reported, as a
-# multiple of machine epsilon times |logp|: its evaluation cannot be better than a few roundings.
-ROUNDINGS = 8.0
-# A gradient may differ from the difference by this many of the difference's error estimates.
-ERRORS_ALLOWED = 4.0
-# Relative agreement that is asked for where the error estimate is smaller still.
+# Relative agreement that is asked for where the error estimate is smaller still; in single
+# precision the roundings of the gradient itself are larger.
 RELATIVE = 1e-6
 
 
@@ -53,7 +55,11 @@ def check_gradient(point: Mapping[str, Any] | None = None, model: Model | None =
     ImportError
         pandas is not installed.
     ValueError
-        The point lacks a variable, or names one that the model does not have.
+        The point does not suit the model, the log-density has no gradient, or is another one at
+        every call, as with `pm.Minibatch`.
+    TypeError
+        The point is no dictionary or the model none of PyMC's, or no model was given and none is
+        in context.
 
     Examples
     --------
@@ -73,11 +79,23 @@ def check_gradient(point: Mapping[str, Any] | None = None, model: Model | None =
             "pip install pandas"
         ) from missing
     model, values = resolve(point, model, "check_gradient")
+    columns = ["variable", "index", "value", "gradient", "difference", "error", "agrees"]
+    if not model.continuous_value_vars:
+        return pd.DataFrame(columns=columns)
     logp, gradient, start, entries = _functions(model, values)
+    if is_random(logp(start), logp(start)):
+        raise ValueError(
+            "The log-density is another one at every call (pm.Minibatch and other random numbers "
+            "inside do that), so that no difference says what its gradient is. Give the model all "
+            "of its data, and check that."
+        )
     slopes = gradient(start)
+    eps = float(np.finfo(start.dtype).eps)
     rows = []
     for position, (name, index) in enumerate(entries):
-        difference, error = central_difference(logp, start, position)
+        direction = np.zeros(start.shape)
+        direction[position] = 1.0
+        difference, error = central_difference(logp, start, direction)
         rows.append(
             {
                 "variable": name,
@@ -86,55 +104,19 @@ def check_gradient(point: Mapping[str, Any] | None = None, model: Model | None =
                 "gradient": slopes[position],
                 "difference": difference,
                 "error": error,
-                "agrees": _agrees(slopes[position], difference, error),
+                "agrees": _agrees(slopes[position], difference, error, eps),
             }
         )
-    columns = ["variable", "index", "value", "gradient", "difference", "error", "agrees"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def central_difference(
-    function: Callable[[np.ndarray], float], start: np.ndarray, position: int
-) -> tuple[float, float]:
-    """Extrapolate central differences to step 0 (Ridders), and estimate the error.
-
-    C. J. F. Ridders, Advances in Engineering Software 4 (1982) 75: steps shrink by 1.4, a
-    Neville tableau removes one even power of the step at a time, and the entry that differs
-    least from its neighbours is taken.
-    """
-    shrink, size = 1.4, 10
-    step = 0.1 * max(abs(start[position]), 1.0)
-    tableau = np.full((size, size), np.nan)
-    best, best_error = np.nan, np.inf
-    # beyond the edge of the support the density is 0 and its logarithm -inf
-    with np.errstate(invalid="ignore", over="ignore"):
-        for column in range(size):
-            above, below = start.copy(), start.copy()
-            above[position] += step
-            below[position] -= step
-            width = above[position] - below[position]  # what the rounded arguments differ by
-            high, low = function(above), function(below)
-            tableau[0, column] = (high - low) / width
-            noise = ROUNDINGS * np.finfo("float64").eps * max(abs(high), abs(low)) / width
-            factor = shrink**2
-            for row in range(1, column + 1):
-                left, upper = tableau[row - 1, column - 1], tableau[row - 1, column]
-                tableau[row, column] = (upper * factor - left) / (factor - 1)
-                factor *= shrink**2
-                value = tableau[row, column]
-                error = max(abs(value - upper), abs(value - left), noise)
-                if error <= best_error:
-                    best, best_error = value, error
-            step /= shrink
-    return float(best), float(best_error) if np.isfinite(best_error) else float("nan")
-
-
-def _agrees(gradient: float, difference: float, error: float) -> bool | None:
+def _agrees(gradient: float, difference: float, error: float, eps: float) -> bool | None:
     if not np.isfinite(gradient):
         return False
     if not np.isfinite(difference):
         return None
-    return bool(abs(gradient - difference) <= ERRORS_ALLOWED * error + RELATIVE * abs(difference))
+    relative = max(RELATIVE, ROUNDINGS * eps)
+    return bool(abs(gradient - difference) <= ERRORS_ALLOWED * error + relative * abs(difference))
 
 
 def _functions(model: Model, values: dict[str, np.ndarray]):
@@ -150,15 +132,18 @@ def _functions(model: Model, values: dict[str, np.ndarray]):
     options = {"givens": givens, "on_unused_input": "ignore"}
     with model:
         value = compile([vector], replaced, **options)
-        gradient = compile(
-            [vector], pytensor.grad(replaced, vector, disconnected_inputs="ignore"), **options
-        )
+        try:
+            slope = pytensor.grad(replaced, vector, disconnected_inputs="ignore")
+        except Exception as error:  # a user's Op may raise what it likes when differentiated
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ValueError(f"The log-density of this model has no gradient: {reason}") from error
+        gradient = compile([vector], slope, **options)
     start = np.concatenate(
-        [np.asarray(values[v.name], "float64").ravel() for v in continuous] or [np.empty(0)]
+        [np.asarray(values[v.name], "float64").ravel() for v in continuous]
     ).astype(vector.type.dtype)
     entries = [
         (v.name, tuple(int(i) for i in index))
         for v in continuous
         for index in np.ndindex(np.shape(values[v.name]))
     ]
-    return (lambda x: float(value(x))), gradient, start, entries
+    return value, gradient, start, entries

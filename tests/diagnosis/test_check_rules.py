@@ -230,6 +230,68 @@ def test_where_only_the_compiled_model_is_not_finite_it_says_so():
     assert "that of every factor is" in finding.message
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_every_cause_is_told_with_the_points_it_was_met_at(seed):
+    """Two pairs: at one point a member may be in order and the other not."""
+    with pm.Model() as model, interpreted():
+        x, y = pm.Normal("x"), pm.Normal("y", shape=2)
+        pm.Potential("right", pt.sqrt(x + 0.5))
+        pm.Potential("left", pt.sqrt(0.5 - x))
+        pm.Potential("first", pt.sqrt(pt.maximum(y[0] + 0.3, 0)))
+        pm.Potential("second", pt.sqrt(pt.maximum(y[1] + 0.5, 0)))
+        facts = gather(model, seed, 20)
+    starts = [probe.point for probe in facts.of("jittered")]
+    within = [point for point in starts if abs(point["x"]) < 0.5]  # with a log-density
+    expected = {
+        "right": sum(point["x"] < -0.5 for point in starts),
+        "left": sum(point["x"] > 0.5 for point in starts),
+        "first": sum(point["y"][0] < -0.3 for point in within),
+        "second": sum(point["y"][1] < -0.5 for point in within),
+    }
+    found = [*finite.nonfinite_logp(facts), *finite.nonfinite_gradient(facts)]
+    told = {}
+    for finding in found:
+        (number,) = re.findall(r"(\d+) of 10 jittered", finding.message) or [0]
+        assert finding.factor not in told
+        told[finding.factor] = int(number)
+        gradient = finding.factor in ("first", "second")
+        assert (finding.severity == "error") == (gradient and int(number) > 0)
+    assert {name: told.get(name, 0) for name in expected} == expected
+
+
+def test_where_no_start_is_good_every_cause_is_an_error():
+    with pm.Model() as model:
+        x = pm.Normal("x")
+        pm.Potential("right", pt.sqrt(x))
+        pm.Potential("left", pt.sqrt(-x))
+    probes = [
+        Probe(kind, {"x": np.array(at)}, logp, {"x": np.zeros(())})
+        for kind, at, logp in (
+            *(("initial", 0.0, 0.0), ("jittered", 1.0, np.nan), ("jittered", -1.0, np.nan)),
+        )
+    ]
+    found = list(nonfinite_logp(Facts(model, None, tuple(probes))))
+    assert {finding.factor: finding.severity for finding in found} == {
+        "left": "error",
+        "right": "error",
+    }
+    assert all("1 of 2 jittered" in finding.message for finding in found)
+
+
+def test_looking_for_causes_ends(monkeypatch):
+    monkeypatch.setattr(finite, "PATIENCE", -1.0)
+    with pm.Model() as model:
+        pm.Potential("p", pt.sqrt(pm.Normal("x")))
+    probes = [
+        Probe(kind, {"x": np.array(-1.0)}, np.nan, {"x": np.zeros(())})
+        for kind in ("initial", "jittered", "jittered", "prior", "prior", "prior")
+    ]
+    facts = Facts(model, None, tuple(probes))
+    (finding,) = nonfinite_logp(facts)
+    assert "1 of 2 jittered starting points, 1 of 3 draws" in finding.message
+    assert "not looked for at 3 of the points" in facts.notes[0]
+
+
 @pytest.mark.parametrize(
     ("kinds", "severity"),
     [
@@ -259,21 +321,23 @@ def test_the_grade_of_a_log_density_that_is_not_finite(kinds, severity):
         assert "20" in found[0].expression or "-10" in found[0].message
 
 
-@pytest.mark.parametrize(
-    ("moved", "severity"),
-    [({}, "hint"), ({"lower": "m"}, "hint"), ({"mu": "m"}, "error"), ({"sigma": "s"}, "error")],
-)
-def test_an_infinite_bound_harms_the_gradients_of_what_the_distribution_is_given(moved, severity):
+def test_an_infinite_bound_harms_the_gradients_of_what_the_distribution_is_given():
     """Those by the variable itself and by the other bound are finite everywhere."""
-    with pm.Model(), interpreted():
-        free = {"m": pm.Normal("m", -1), "s": pm.HalfNormal("s")}
+    with pm.Model() as model, interpreted():
+        m, s = pm.Normal("m", -1), pm.HalfNormal("s")
         given = {"mu": 0, "sigma": 1, "lower": 0, "upper": pm.Data("up", np.inf)}
-        given.update((name, free[variable]) for name, variable in moved.items())
-        pm.TruncatedNormal("V", **given)
-        found = check_model(draws=5, random_seed=1).findings
-    (infinite,) = (finding for finding in found if finding.rule == "runtime-infinite-bound")
-    assert infinite.severity == severity
-    assert ("nonfinite-gradient" in {finding.rule for finding in found}) == (severity == "error")
+        for name, moved in {
+            **{"nothing": {}, "other_bound": {"lower": m}},
+            **{"location": {"mu": m}, "scale": {"sigma": s}},
+        }.items():
+            pm.TruncatedNormal(name, **(given | moved))
+        facts = gather(model, 1, 0)
+    infinite = {f.factor: f.severity for f in bounds.runtime_infinite_bound(facts)}
+    assert infinite == {
+        **{"nothing": "hint", "other_bound": "hint", "location": "error", "scale": "error"}
+    }
+    harmed = {finding.factor for finding in finite.nonfinite_gradient(facts)}
+    assert harmed == {name for name, severity in infinite.items() if severity == "error"}
 
 
 def test_flat_without_a_bound_is_worse_than_with_one():
@@ -342,6 +406,15 @@ def test_the_points_that_were_looked_at_are_counted():
         Probe(p.kind, {"a": np.float32(p.point["a"])}, p.logp, p.gradient) for p in probes
     )
     assert not list(gradients.wrong_gradient(Facts(facts.model, facts.density, single)))
+
+
+def test_a_density_that_is_another_one_at_every_call_has_no_difference():
+    with pm.Model(), interpreted():
+        batch = pm.Minibatch(np.arange(100.0), batch_size=5)
+        pm.Normal("y", pm.Normal("mu"), 1, observed=batch, total_size=100)
+        check = check_model(draws=3, random_seed=1)
+    assert "wrong-gradient" not in {finding.rule for finding in check.findings}
+    assert any("another one at every call" in note for note in check.notes)
 
 
 def test_no_rule_is_without_a_clinic():

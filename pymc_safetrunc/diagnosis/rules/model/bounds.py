@@ -89,19 +89,16 @@ def _infinite(
     entry = f" (entry {', '.join(map(str, index))})" if index and value.size > 1 else ""
     source = data_behind(bound)
     from_data = f", from {plain(source)}" if source else ""
-    finite = facts.probes[0].finite
-    severity: Severity
+    severity: Severity = "hint"
+    effect = (
+        "keeps it in its formula. The gradient by a free variable among the parameters, or in this "
+        "bound, would be NaN; there is none."
+    )
     if varies:
-        severity, effect = (
-            "warning" if finite else "error",
+        severity = "warning" if facts.probes[0].finite else "error"
+        effect = (
             "keeps it in its formula and multiplies it by 0 on the way back: every gradient that "
-            "goes through it is NaN.",
-        )
-    else:
-        severity, effect = (
-            "hint" if finite else "warning",
-            "keeps it in its formula. The gradient by a free variable among the parameters, or in "
-            "this bound, would be NaN; there is none.",
+            "goes through it is NaN."
         )
     return Finding(
         "runtime-infinite-bound",

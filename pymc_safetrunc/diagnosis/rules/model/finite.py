@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from pymc_safetrunc.diagnosis.examination import diagnose
+from pymc_safetrunc.diagnosis.examination import examine
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.facts import Facts, Kind, Probe
 from pymc_safetrunc.diagnosis.rules.model import remedies
@@ -23,7 +25,10 @@ _WORDS = {
     "prior": "draws from the prior",
     "corner": "corners",
 }
+_QUANTITY = {"logp": "log-density", "gradient": "gradient"}
 _BY_DESIGN = "outside-support"
+# Seconds after which causes are only looked for at the first bad point of each kind.
+PATIENCE = 10.0
 
 
 def nonfinite_logp(facts: Facts) -> Iterator[Finding]:
@@ -42,52 +47,76 @@ def nonfinite_gradient(facts: Facts) -> Iterator[Finding]:
     yield from _told(facts, "gradient", lambda probe: np.isfinite(probe.logp) and not probe.finite)
 
 
+class Sighting:
+    """A cause as it was met first, and how many points of each kind it was met at."""
+
+    def __init__(self, cause: Finding):
+        self.cause = cause
+        self.points: Counter[Kind] = Counter()
+
+
 def _told(facts: Facts, quantity: Literal["logp", "gradient"], bad) -> Iterator[Finding]:
-    told = set()
-    hopeless = False
+    seen: dict[tuple[str | None, str | None, str], Sighting] = {}
+    until = min(facts.deadline, time.monotonic() + PATIENCE)
+    unknown = 0
     for kind in KINDS:
-        probes = facts.of(kind)
-        sick = [probe for probe in probes if bad(probe)]
-        # where no chain can start there is no need to look farther
-        if not sick or (hopeless and kind not in ("initial", "jittered")):
-            continue
-        share = len(sick) / len(probes)
-        for cause in _causes(facts, sick[0], quantity):
-            severity = _severity(kind, quantity, share, cause)
-            if severity is None or (cause.factor, cause.variable) in told:
+        for position, probe in enumerate(filter(bad, facts.of(kind))):
+            if position and time.monotonic() > until:
+                unknown += 1
                 continue
-            told.add((cause.factor, cause.variable))
-            hopeless = hopeless or severity == "error"
-            yield _finding(facts, cause, quantity, severity, bad)
+            for cause in _causes(facts, probe, quantity):
+                key = cause.factor, cause.variable, cause.rule
+                seen.setdefault(key, Sighting(cause)).points[kind] += 1
+    if unknown:
+        facts.notes.append(
+            f"What made the {_QUANTITY[quantity]} not finite was not looked for at {unknown} of "
+            "the points: it takes long. They are not among those that the findings count."
+        )
+    for sighting in seen.values():
+        severity = _severity(facts, quantity, sighting, bad)
+        if severity is not None:
+            yield _finding(facts, quantity, sighting, severity)
 
 
 def _causes(facts: Facts, probe: Probe, quantity) -> list[Finding]:
     """Return what the diagnosis says, or a bare statement when every factor by itself is finite."""
-    diagnosis = diagnose(probe.point, facts.model)
+    diagnosis = examine(facts.model, probe.point, gradients=quantity == "gradient")
     causes = [finding for finding in diagnosis.findings if finding.quantity == quantity]
     if causes:
         return causes
-    what = "The log-density" if quantity == "logp" else "The gradient"
     return [
         Finding(
             f"nonfinite-{quantity}",
             "error",
-            f"{what} of the compiled model is not finite here, though that of every factor is.",
+            f"The {_QUANTITY[quantity]} of the compiled model is not finite here, though that of "
+            "every factor is.",
             quantity=quantity,
         )
     ]
 
 
-def _severity(kind: Kind, quantity, share: float, cause: Finding) -> Severity | None:
-    """Grade by what a sampler makes of such a point; None where it is none of its business."""
-    by_design = cause.severity == "warning"  # a -inf that the distribution means, a kink
-    if quantity == "gradient" and by_design:  # a kink, which any jitter leaves
-        return "warning" if kind in ("initial", "jittered") else "hint"
-    if quantity == "gradient":
-        # PyMC looks at the log-density of a starting point only: the chain could never move
-        grades: dict[Kind, Severity] = {"prior": "warning", "corner": "hint"}
-        return grades.get(kind, "error")
-    if kind == "initial" or (kind == "jittered" and share == 1):
+def _severity(facts: Facts, quantity, sighting: Sighting, bad) -> Severity | None:
+    """Grade by what a sampler makes of such points; None where they are none of its business."""
+    by_design = sighting.cause.severity == "warning"  # a -inf that the distribution means, a kink
+    grade = _of_gradient if quantity == "gradient" else _of_logp
+    grades = (
+        grade(kind, by_design, all(map(bad, facts.of(kind))), number / len(facts.of(kind)))
+        for kind in KINDS
+        if (number := sighting.points[kind])
+    )
+    return next((severity for severity in grades if severity is not None), None)
+
+
+def _of_gradient(kind: Kind, by_design: bool, no_good: bool, share: float) -> Severity:
+    start = kind in ("initial", "jittered")
+    if by_design:  # a kink, which any jitter leaves
+        return "warning" if start else "hint"
+    # PyMC looks at the log-density of a starting point only: the chain could never move
+    return "error" if start else "warning" if kind == "prior" else "hint"
+
+
+def _of_logp(kind: Kind, by_design: bool, no_good: bool, share: float) -> Severity | None:
+    if kind == "initial" or (kind == "jittered" and no_good):
         return "error"
     if kind == "jittered":
         return "warning"  # another start is drawn
@@ -96,13 +125,12 @@ def _severity(kind: Kind, quantity, share: float, cause: Finding) -> Severity | 
     return "warning" if kind == "prior" else "hint"
 
 
-def _finding(facts: Facts, cause: Finding, quantity, severity: Severity, bad) -> Finding:
+def _finding(facts: Facts, quantity, sighting: Sighting, severity: Severity) -> Finding:
+    cause = sighting.cause
     places = []
     for kind in KINDS:
-        probes = facts.of(kind)
-        sick = sum(map(bad, probes))
-        if sick:
-            many = f"{sick} of {len(probes)} " if kind != "initial" else ""
+        if number := sighting.points[kind]:
+            many = f"{number} of {len(facts.of(kind))} " if kind != "initial" else ""
             places.append(f"{many}{_WORDS[kind]}")
     message = f"{cause.message} Seen at {', '.join(places)}."
     observed = cause.factor in {rv.name for rv in facts.model.observed_RVs}

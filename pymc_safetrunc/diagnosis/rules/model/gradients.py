@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pymc_safetrunc.diagnosis.difference import ERRORS_ALLOWED, central_difference, is_random
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.facts import Facts, Probe, probed
-from pymc_safetrunc.diagnosis.gradient import ERRORS_ALLOWED, central_difference
 from pymc_safetrunc.diagnosis.rules.model import remedies
 from pymc_safetrunc.findings import Finding
 
@@ -30,6 +30,12 @@ ENOUGH = 3
 def wrong_gradient(facts: Facts) -> Iterator[Finding]:
     """Compare the gradient along one direction a variable with a central difference."""
     probes = [probe for probe in facts.of("initial", "jittered") if probe.finite][:POINTS]
+    if probes and is_random(probes[0].logp, facts.density(probes[0].point)[0]):
+        facts.notes.append(
+            "The log-density is another one at every call (pm.Minibatch, random numbers), so that "
+            "its gradient was not compared with differences."
+        )
+        return
     for variable in probes[0].gradient if probes else ():
         if np.asarray(probes[0].point[variable]).dtype == "float32":
             continue  # single precision leaves a difference too few digits
@@ -53,26 +59,19 @@ def _disagreement(
     facts: Facts, probe: Probe, variable: str, direction: np.ndarray
 ) -> tuple[float, float] | None:
     """Slope along a direction and its central difference, where they disagree."""
-    gradient = np.asarray(probe.gradient[variable], "float64")
-    # a step along which the log-density changes by about one
-    direction = direction / max(1.0, float(np.abs(gradient * direction).sum()))
-    slope = float((gradient * direction).sum())
-    start = np.asarray(probe.point[variable], "float64")
+    slope = float((np.asarray(probe.gradient[variable], "float64") * direction).sum())
 
     def along(x: np.ndarray) -> float:
-        moved = (start + x[0] * direction).astype(probe.point[variable].dtype)
         # where the density raises it is NaN, as beyond the edge of the support
-        return probed(facts.density, probe.kind, {**probe.point, variable: moved}).logp
+        return probed(facts.density, probe.kind, {**probe.point, variable: x}).logp
 
-    with np.errstate(all="ignore"):
-        difference, error = central_difference(along, np.zeros(1), 0)
+    difference, error = central_difference(along, probe.point[variable], direction)
     if not np.isfinite(difference):
         return None  # the edge of the support: nothing can be said
     size = max(abs(slope), abs(difference))
     if abs(slope - difference) <= ERRORS_ALLOWED * error + RELATIVE * size:
         return None
-    scale = float(np.abs(direction).max())
-    return slope / scale, difference / scale
+    return slope, difference
 
 
 def _wrong(
