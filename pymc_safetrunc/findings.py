@@ -260,6 +260,8 @@ class WatchdogReport:
         The operation and the input behind it.
     sampler, step : str
         Who was sampling which variables.
+    detail : str
+        More about the cause, such as what was raised; may be empty.
     advice : tuple of str
         What to do.
     kept : dict of int to (int, int)

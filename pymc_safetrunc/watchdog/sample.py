@@ -119,7 +119,8 @@ idata_kwargs
     -------
     DataTree, MultiTrace or ZarrTrace
         What ``pm.sample`` returns. A DataTree has the group ``watchdog`` besides, with the counts
-        of every chain. After Ctrl-C, what was drawn; all of it in the group ``interrupted``.
+        of every chain. After Ctrl-C, what was drawn; all of it in the group ``interrupted``. What
+        ``on_abort="return"`` gives is a DataTree, with ``return_inferencedata=False`` too.
 
     Raises
     ------
@@ -145,6 +146,9 @@ idata_kwargs
     PyMC's own samplers and nutpie are stopped while they run. NumPyro and BlackJAX give no sign
     before they are done: their starting points are checked first, and the verdict on the result
     comes before it is handed back, but such a run cannot be stopped half-way.
+
+    With nutpie and ``stall_seconds`` the whole run is in another process, and so is a
+    ``progress_callback`` of yours: what it changes does not reach this one.
 
     Examples
     --------

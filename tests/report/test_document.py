@@ -200,7 +200,8 @@ def test_wrong_input_is_told_what_to_write(given, error, words, path):
     assert not path.exists()
 
 
-def test_a_place_to_write(tmp_path):
+def test_a_place_to_write_is_looked_for_before_anything_is_computed(tmp_path, monkeypatch):
+    monkeypatch.delattr(document, "concentration")
     with pytest.raises(IsADirectoryError, match=r"give a file in it, such as .*report\.html"):
         save_report(synthetic(1, 9), tmp_path)
     with pytest.raises(FileNotFoundError, match="make it first"):
