@@ -257,6 +257,16 @@ def test_a_hang_with_one_core_is_ended_too(chains, settings, no_child_left):
     assert caught.value.report.kept[chains - 1] == (20, 0)
 
 
+def test_a_process_that_does_not_end_is_not_waited_for(settings, no_child_left):
+    with pm.Model():
+        pm.Normal("x")
+        step = faulty(FaultyMetropolis(), "linger", faulty_from=20, faulty_chain=0)
+        began = time.monotonic()
+        idata = sample(step=step, **settings | {"cores": 2, "mp_ctx": "fork"})
+    assert time.monotonic() - began < 30
+    assert idata.posterior.sizes == {"chain": 2, "draw": 25}
+
+
 def test_a_slow_start_of_a_process_is_no_stall(healthy, settings):
     with healthy:
         step = pm.Metropolis()
