@@ -1,5 +1,6 @@
 """Exact truncated distributions for PyMC, and a watchdog that stops doomed sampling."""
 
+import re
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
@@ -66,10 +67,12 @@ def __getattr__(name: str) -> Any:
     try:
         module = import_module(_HOME[name])
     except ImportError as error:
-        if (error.name or "").split(".")[0] not in ("pymc", "pytensor"):
+        pinned = ("pymc", "pytensor")
+        if (error.name or "").split(".")[0] not in pinned:
             raise
-        installed = ", ".join(f"{p} {metadata.version(p)}" for p in ("pymc", "pytensor"))
-        wanted = [r for r in metadata.requires("pymc-safetrunc") or () if r.startswith("py")]
+        installed = ", ".join(f"{p} {metadata.version(p)}" for p in pinned)
+        requirements = metadata.requires("pymc-safetrunc") or ()
+        wanted = [r for r in requirements if re.split(r"[^\w.-]", r, maxsplit=1)[0] in pinned]
         raise ImportError(
             f"pymc_safetrunc.{name} needs {' and '.join(wanted)}; installed are {installed}: "
             f"{error}. Install those versions, or a pymc-safetrunc for the installed ones.",

@@ -11,6 +11,30 @@ import numpy as np
 
 __all__ = ["Diagnosis", "Finding", "ModelCheck", "WatchdogReport"]
 
+# Numbers that JSON has not, by the words that stand for them.
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as strict JSON can hold it, a number that is not finite as a word."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    """Return what `_plain` was given, the words for numbers as numbers."""
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return _NOT_FINITE.get(value, value) if isinstance(value, str) else value
+
+
 Severity = Literal["error", "warning", "hint"]
 
 
@@ -62,10 +86,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as a dictionary that JSON can hold."""
-        content = asdict(self)
-        if self.index is not None:
-            content["index"] = list(self.index)
-        return content
+        return _plain(asdict(self))
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Finding:
@@ -121,15 +142,8 @@ class ModelCheck:
         return not any(f.severity == "error" for f in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the check as a dictionary that JSON can hold."""
-        return {
-            "ok": self.ok,
-            "findings": [finding.to_dict() for finding in self.findings],
-            "points": dict(self.points),
-            "variables": list(self.variables),
-            "notes": list(self.notes),
-            "seconds": self.seconds,
-        }
+        """Return the check as a dictionary that JSON can hold; a NaN is ``"nan"``."""
+        return _plain({"ok": self.ok, **asdict(self)})
 
     def __str__(self) -> str:
         from pymc_safetrunc.report.check import check_text
@@ -183,27 +197,23 @@ class Diagnosis:
         return self.complete and not any(f.severity == "error" for f in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the diagnosis as a dictionary that JSON can hold."""
-        return {
-            "ok": self.ok,
-            "complete": self.complete,
-            "factors": list(self.factors),
-            "findings": [finding.to_dict() for finding in self.findings],
-            "notes": list(self.notes),
-            "point": dict(self.point),
-            "seconds": self.seconds,
-        }
+        """Return the diagnosis as a dictionary that JSON can hold.
+
+        Numbers that are not finite are ``"nan"``, ``"inf"`` and ``"-inf"``; `from_dict` turns them
+        back.
+        """
+        return _plain({"ok": self.ok, **asdict(self)})
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Diagnosis:
         """Return the diagnosis that `to_dict` made this dictionary of."""
         return cls(
             findings=tuple(map(Finding.from_dict, content["findings"])),
-            point=dict(content["point"]),
+            point={name: _numbers(value) for name, value in content["point"].items()},
             factors=tuple(content["factors"]),
             complete=content["complete"],
             notes=tuple(content["notes"]),
-            seconds=content["seconds"],
+            seconds=_numbers(content["seconds"]),
         )
 
     def __str__(self) -> str:
@@ -250,6 +260,8 @@ class WatchdogReport:
         The operation and the input behind it.
     sampler, step : str
         Who was sampling which variables.
+    detail : str
+        More about the cause, such as what was raised; may be empty.
     advice : tuple of str
         What to do.
     kept : dict of int to (int, int)
@@ -287,19 +299,14 @@ class WatchdogReport:
         return watchdog_html(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain lists, dicts, numbers and strings."""
-        plain = {
-            name: getattr(self, name)
-            for name in (
-                *("cause", "explanation", "phase", "chain", "draw", "limit", "run_length"),
-                *("sampler", "step", "detail"),
-            )
-        }
-        plain["point"] = {name: np.asarray(value).tolist() for name, value in self.point.items()}
-        plain["diagnosis"] = None if self.diagnosis is None else self.diagnosis.to_dict()
-        plain["advice"] = list(self.advice)
-        plain["kept"] = {str(chain): list(counts) for chain, counts in self.kept.items()}
-        return plain
+        """Return the report as a dictionary that JSON can hold.
+
+        Numbers that are not finite are ``"nan"``, ``"inf"`` and ``"-inf"``; `from_dict` turns them
+        back.
+        """
+        found = self.diagnosis
+        plain = {name: value for name, value in vars(self).items() if name != "diagnosis"}
+        return _plain({**plain, "diagnosis": None if found is None else found.to_dict()})
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> WatchdogReport:
@@ -308,7 +315,9 @@ class WatchdogReport:
         return cls(
             **{
                 **plain,
-                "point": {name: np.asarray(value) for name, value in plain["point"].items()},
+                "point": {
+                    name: np.asarray(_numbers(value)) for name, value in plain["point"].items()
+                },
                 "diagnosis": None if found is None else Diagnosis.from_dict(found),
                 "advice": tuple(plain["advice"]),
                 "kept": {int(chain): tuple(counts) for chain, counts in plain["kept"].items()},

@@ -1,6 +1,7 @@
 """What importing the package does and does not."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,15 @@ def test_type_checkers_see_the_homes_of_the_public_names():
             home = statement.module
             homes[alias.name] = f"{home}.{alias.name}" if home == pst.__name__ else home
     assert homes == pst._HOME
+
+
+def test_the_wrong_pymc_is_told_which_are_wanted(monkeypatch):
+    def fail(name):
+        raise ImportError("cannot import name 'x' from 'pymc.y'", name="pymc.y")
+
+    monkeypatch.delattr(pst, "watch", raising=False)
+    monkeypatch.setattr(pst, "import_module", fail)
+    with pytest.raises(ImportError) as caught:
+        pst.watch  # noqa: B018
+    wanted = str(caught.value).partition(" needs ")[2].partition(";")[0]
+    assert re.fullmatch(r"pymc[<>=.,\d]+ and pytensor[<>=.,\d]+", wanted)

@@ -79,8 +79,8 @@ def save_report(idata_or_error: DataTree | BaseException, path: str | os.PathLik
     >>> save_report(idata, f"{mkdtemp()}/report.html").name
     'report.html'
     """
-    run = _Run.of(idata_or_error)
     target = _target(path)
+    run = _Run.of(idata_or_error)
     with warnings.catch_warnings(), style.context(STYLE, after_reset=True):
         # no font has every letter of the world; the name is in the table too
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
 
-__all__ = ["MAX_RUNS", "Cause", "ChainCounter"]
+__all__ = ["MAX_RUNS", "Cause", "ChainCounter", "counted", "first_limit"]
 
 # Runs of bad transitions kept for each chain: enough to draw a timeline, and a bound on memory.
 MAX_RUNS = 1_000
@@ -150,6 +151,10 @@ class ChainCounter:
         self._count(cause)
         return self._limit(cause) if self.policy is not None else None
 
+    def run_length(self, limit: str) -> int:
+        """Return how many bad transitions in a row have reached a limit."""
+        return self.nonfinite_run if "nonfinite" in limit else self.divergent_run
+
     def _count(self, cause: Cause) -> None:
         if self.divergent_run == 0 and len(self.runs) < MAX_RUNS:
             self.runs.append([self.transitions - 1, 0, cause])
@@ -177,3 +182,23 @@ class ChainCounter:
             if limit is not None and length >= limit:
                 return name
         return None
+
+
+def counted(causes: Iterable[Cause | None], tune: int) -> ChainCounter:
+    """Count a chain that has been sampled, tuning first."""
+    counter = ChainCounter(None, tune)
+    for cause in causes:
+        counter.record(cause)
+    return counter
+
+
+def first_limit(
+    causes: Iterable[Cause | None], tune: int, policy: WatchdogPolicy
+) -> tuple[ChainCounter, str] | None:
+    """Return the counter at the first limit that a sampled chain reaches, and that limit."""
+    counter = ChainCounter(policy, tune)
+    for cause in causes:
+        limit = counter.record(cause)
+        if limit is not None:
+            return counter, limit
+    return None

@@ -83,7 +83,7 @@ def add_group(
         attrs={
             "schema_version": SCHEMA_VERSION,
             "policy": json.dumps(policy.to_dict()),
-            "report": json.dumps(None if report is None else report.to_dict()),
+            "report": json.dumps(None if report is None else report.to_dict(), allow_nan=False),
             "aborted": int(report is not None),
             "sampler": sampler,
             "versions": json.dumps(library_versions()),

@@ -9,19 +9,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
 import pymc as pm
 from pymc.blocking import DictToArrayBijection, RaveledVars
 from xarray import DataTree
 
 from pymc_safetrunc import _upstream
-from pymc_safetrunc.watchdog.counter import Cause, ChainCounter
 from pymc_safetrunc.watchdog.errors import SamplingAborted
 from pymc_safetrunc.watchdog.group import add_group
 from pymc_safetrunc.watchdog.initial_points import fault_of, more_points, no_start
-from pymc_safetrunc.watchdog.nearby import bad_point_nearby, unconstrained
+from pymc_safetrunc.watchdog.jax_verdict import judge
 from pymc_safetrunc.watchdog.preflight import warn_before
-from pymc_safetrunc.watchdog.reporting import Stop, build_report
+from pymc_safetrunc.watchdog.reporting import ChainStopped, build_report
 from pymc_safetrunc.watchdog.request import Request
 
 __all__ = ["run"]
@@ -53,16 +51,9 @@ def run(request: Request, arguments: dict[str, Any]) -> DataTree:
         arguments.pop("target_accept", None)
         arguments["nuts_sampler_kwargs"] = None
     tree = pm.sample(**arguments)
-    counters = []
-    for diverging in tree.sample_stats.diverging.values:
-        counter = ChainCounter(None, 0)
-        for bad in diverging:
-            counter.record(Cause.ENERGY_ERROR if bad else None)
-        counters.append(counter)
-    for chain in range(len(counters)):
-        stop = _verdict(request, tree, chain, density, sampler)
-        if stop is not None:
-            _abort(request, stop, chain, tree, counters, sampler)
+    counters, stopped = judge(request, tree, density, f"NUTS[{sampler}]")
+    if stopped is not None:
+        _abort(request, stopped, tree, counters, sampler)
     add_group(tree, counters, request.policy, sampler=sampler)
     return tree
 
@@ -108,59 +99,8 @@ def _starting_points(
     return points, points if changed else None
 
 
-def _verdict(request: Request, tree: DataTree, chain: int, density, sampler: str) -> Stop | None:
-    counter = ChainCounter(request.policy, 0)
-    for bad in tree.sample_stats.diverging.values[chain]:
-        limit = counter.record(Cause.ENERGY_ERROR if bad else None)
-        if limit is not None:
-            break
-    else:
-        return None
-    stop = Stop(
-        Cause.ENERGY_ERROR,
-        limit=limit,
-        run_length=counter.divergent_run,
-        transitions=counter.transitions,
-        step=f"NUTS[{sampler}]",
-        detail="Found in the result: this sampler cannot be stopped half-way.",
-    )
-    draw = tree.posterior.dataset.isel(chain=chain, draw=counter.transitions - 1)
-    state = unconstrained(request.model, draw)
-    if state is not None:
-        _say_why(request, stop, state, density)
-    return stop
-
-
-def _say_why(request: Request, stop: Stop, state: np.ndarray, density) -> None:
-    """Look for what the sampler does not tell, at its state and near it."""
-    layout = DictToArrayBijection.map(request.model.initial_point()).point_map_info
-
-    def as_point(x):
-        return DictToArrayBijection.rmap(RaveledVars(x, layout))
-
-    def flat_density(x):
-        return density(as_point(x))
-
-    logp, gradient = flat_density(state)
-    stop.point = as_point(state)
-    if not np.isfinite(logp):
-        stop.cause = Cause.LOGP_AT_STATE
-    elif not np.isfinite(gradient).all():
-        stop.cause = Cause.GRADIENT_AT_STATE
-    else:
-        x = bad_point_nearby(flat_density, state, seed=int(request.seeds[0]))
-        if x is None:
-            return
-        logp, _ = flat_density(x)
-        stop.point = as_point(x)
-        if logp == -np.inf:
-            stop.cause = Cause.LOGP_MINUS_INF
-        else:
-            stop.cause = Cause.GRADIENT_ON_PATH if np.isfinite(logp) else Cause.LOGP_NAN
-
-
-def _abort(request: Request, stop: Stop, chain: int, tree, counters, sampler: str):
-    report = build_report(stop, chain=chain, model=request.model, sampler=sampler)
+def _abort(request: Request, stopped: ChainStopped, tree, counters, sampler: str):
+    report = build_report(stopped.stop, chain=stopped.chain, model=request.model, sampler=sampler)
     draws = tree.posterior.sizes["draw"]
     report.kept = {number: (0, draws) for number in range(len(counters))}
     groups = {name: group.to_dataset() for name, group in tree.children.items()}

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytensor
 from pymc.blocking import DictToArrayBijection
 from pymc.model import Model
-from xarray import Dataset
 
-__all__ = ["bad_point_nearby", "unconstrained"]
+from pymc_safetrunc.watchdog.counter import Cause
+
+__all__ = ["FARTHEST", "Seen", "bad_point_nearby", "unconstraining"]
 
 # Directions and distances of the search. A leapfrog step of a tuned sampler is shorter than the
 # posterior is wide, and on the unconstrained scale that is rarely beyond 100.
 _DIRECTIONS = 64
-_DISTANCES = np.geomspace(1e-3, 1e2, 26)
+_DISTANCES = 26
+NEAREST, FARTHEST = 1e-3, 1e2
 
 
-def unconstrained(model: Model, draw: Dataset) -> np.ndarray | None:
-    """Return a draw as the raveled point of the value variables.
+@dataclass
+class Seen:
+    """What is known of a bad transition."""
 
-    None if the draw does not hold all free variables (``var_names=`` left some out).
+    cause: Cause
+    point: dict[str, np.ndarray] = field(default_factory=dict)
+    error: Exception | None = None
+
+
+def unconstraining(
+    model: Model, names: Mapping[Any, Any]
+) -> Callable[[Mapping[Any, Any]], np.ndarray] | None:
+    """Return the function from a draw to the raveled point of the value variables.
+
+    None if the draws do not hold all free variables (``var_names=`` left some out).
     """
-    if any(rv.name not in draw for rv in model.free_RVs):
+    if any(rv.name not in names for rv in model.free_RVs):
         return None
-    values = [np.asarray(draw[rv.name].values, dtype=rv.dtype) for rv in model.free_RVs]
     outputs = []
     for rv in model.free_RVs:
         transform = model.rvs_to_transforms[rv]
@@ -33,17 +47,25 @@ def unconstrained(model: Model, draw: Dataset) -> np.ndarray | None:
     function = pytensor.function(
         model.free_RVs, outputs, mode="FAST_COMPILE", on_unused_input="ignore"
     )
-    by_name = {
-        model.rvs_to_values[rv].name: value
-        for rv, value in zip(model.free_RVs, function(*values), strict=True)
-    }
-    return DictToArrayBijection.map({v.name: by_name[v.name] for v in model.value_vars}).data
+    value_names = [model.rvs_to_values[rv].name for rv in model.free_RVs]
+
+    def unconstrained(draw):
+        values = function(*(np.asarray(draw[rv.name], dtype=rv.dtype) for rv in model.free_RVs))
+        by_name = dict(zip(value_names, values, strict=True))
+        return DictToArrayBijection.map({v.name: by_name[v.name] for v in model.value_vars}).data
+
+    return unconstrained
 
 
 def bad_point_nearby(
-    density: Callable[[np.ndarray], tuple[float, np.ndarray]], state: np.ndarray, *, seed: int
-) -> np.ndarray | None:
-    """Return a point near the state where the density or its gradient is not finite, nearest first.
+    density: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    state: np.ndarray,
+    *,
+    seed: int,
+    scale: np.ndarray | float = 1.0,
+    farthest: float = FARTHEST,
+) -> tuple[np.ndarray, Cause] | None:
+    """Return the nearest point found where the density or its gradient is not finite, and which.
 
     Parameters
     ----------
@@ -53,18 +75,26 @@ def bad_point_nearby(
         Raveled point to search around.
     seed : int
         Of the directions.
+    scale : ndarray or float
+        What is a distance of 1 in each coordinate.
+    farthest : float
+        Distance to which the search goes.
 
     Returns
     -------
-    ndarray or None
+    tuple of ndarray and Cause, or None
     """
     rng = np.random.default_rng(seed)
     directions = rng.standard_normal((_DIRECTIONS, state.size))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    for distance in _DISTANCES:
+    for distance in np.geomspace(NEAREST, farthest, _DISTANCES):
         for direction in directions:
-            x = state + distance * direction
+            x = state + distance * scale * direction
             logp, gradient = density(x)
-            if not (np.isfinite(logp) and np.isfinite(gradient).all()):
-                return x
+            if logp == -np.inf:
+                return x, Cause.LOGP_MINUS_INF
+            if not np.isfinite(logp):
+                return x, Cause.LOGP_NAN
+            if not np.isfinite(gradient).all():
+                return x, Cause.GRADIENT_ON_PATH
     return None

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from xarray import DataTree
 
-from pymc_safetrunc.watchdog.counter import Cause, ChainCounter
-from pymc_safetrunc.watchdog.policy import WatchdogPolicy
+from pymc_safetrunc.watchdog.counter import Cause, ChainCounter, counted
 
-__all__ = ["TREES", "causes_of", "count", "first_limit", "real_lengths"]
+__all__ = ["TREES", "causes_of", "count", "real_lengths"]
 
 TREES = {
     "warmup": ("warmup_posterior", "warmup_sample_stats"),
@@ -63,20 +62,4 @@ def _cause(message: str) -> Cause:
 
 def count(tree: DataTree, lengths: Sequence[tuple[int, int]]) -> list[ChainCounter]:
     """Count what every chain did."""
-    counters = []
-    for chain, chain_lengths in enumerate(lengths):
-        counter = ChainCounter(None, chain_lengths[0])
-        for cause in causes_of(tree, chain, chain_lengths):
-            counter.record(cause)
-        counters.append(counter)
-    return counters
-
-
-def first_limit(causes, tune: int, policy: WatchdogPolicy) -> tuple[ChainCounter, str] | None:
-    """Return the counter at the first limit that is reached, and that limit."""
-    counter = ChainCounter(policy, tune)
-    for cause in causes:
-        limit = counter.record(cause)
-        if limit is not None:
-            return counter, limit
-    return None
+    return [counted(causes_of(tree, chain, pair), pair[0]) for chain, pair in enumerate(lengths)]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import numpy as np
 from xarray import DataTree
 
 from pymc_safetrunc import _upstream
-from pymc_safetrunc.watchdog.counter import NONFINITE, Cause, ChainCounter
-from pymc_safetrunc.watchdog.nearby import bad_point_nearby, unconstrained
+from pymc_safetrunc.watchdog.counter import NONFINITE, Cause, ChainCounter, first_limit
+from pymc_safetrunc.watchdog.nearby import Seen, bad_point_nearby, unconstraining
 from pymc_safetrunc.watchdog.nutpie_starts import Density
-from pymc_safetrunc.watchdog.nutpie_trace import TREES, causes_of, first_limit, real_lengths
+from pymc_safetrunc.watchdog.nutpie_trace import TREES, causes_of, real_lengths
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, in_short
 from pymc_safetrunc.watchdog.request import Request
 
@@ -28,7 +25,7 @@ def verdict(tree: DataTree, request: Request, density: Density) -> ChainStopped 
         if found is None:
             continue
         counter, limit = found
-        seen = _Seen(causes[counter.transitions - 1])  # type: ignore[arg-type]
+        seen = Seen(causes[counter.transitions - 1])  # type: ignore[arg-type]
         if seen.cause in NONFINITE or seen.cause is Cause.EXCEPTION:
             seen = _look_around(tree, chain, counter, request, density, seen.cause)
         if seen.cause is Cause.LOGP_MINUS_INF:
@@ -41,7 +38,7 @@ def verdict(tree: DataTree, request: Request, density: Density) -> ChainStopped 
         stop = Stop(
             cause=seen.cause,
             limit=limit,
-            run_length=(counter.nonfinite_run if "nonfinite" in limit else counter.divergent_run),
+            run_length=counter.run_length(limit),
             transitions=counter.transitions,
             phase="tuning" if counter.tuning else "sampling",
             point=seen.point,
@@ -53,13 +50,6 @@ def verdict(tree: DataTree, request: Request, density: Density) -> ChainStopped 
     return None
 
 
-@dataclass
-class _Seen:
-    cause: Cause
-    point: dict[str, np.ndarray] = field(default_factory=dict)
-    error: Exception | None = None
-
-
 def _look_around(
     tree: DataTree,
     chain: int,
@@ -67,15 +57,15 @@ def _look_around(
     request: Request,
     density: Density,
     cause: Cause,
-) -> _Seen:
+) -> Seen:
     """Find what nutpie does not store: the proposal that was not finite, or what was raised."""
     phase = "warmup" if counter.tuning else "draw"
     index = counter.transitions - 1 - (0 if counter.tuning else counter.transitions_tune)
     draw = tree[TREES[phase][0]].dataset.isel(chain=chain, draw=index)
-    state = unconstrained(request.model, draw)
-    if state is None:
-        return _Seen(cause)
-    last = state
+    unconstrained = unconstraining(request.model, draw)
+    if unconstrained is None:
+        return Seen(cause)
+    state = last = unconstrained(draw)
 
     def remembering(x):
         nonlocal last
@@ -86,13 +76,9 @@ def _look_around(
         bad = bad_point_nearby(remembering, state, seed=int(request.seeds[0]))
     except Exception as error:
         if cause is Cause.EXCEPTION:
-            return _Seen(cause, _upstream.as_point(request.model, last), error)
+            return Seen(cause, _upstream.as_point(request.model, last), error)
         bad = None
     if bad is None or cause is Cause.EXCEPTION:
-        return _Seen(cause, _upstream.as_point(request.model, state))
-    logp, _ = density(bad)
-    if logp == -np.inf:
-        cause = Cause.LOGP_MINUS_INF
-    else:
-        cause = Cause.GRADIENT_ON_PATH if np.isfinite(logp) else Cause.LOGP_NAN
-    return _Seen(cause, _upstream.as_point(request.model, bad))
+        return Seen(cause, _upstream.as_point(request.model, state))
+    x, cause = bad
+    return Seen(cause, _upstream.as_point(request.model, x))

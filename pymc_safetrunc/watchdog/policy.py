@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import asdict, dataclass
+from collections.abc import Set
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-__all__ = ["WatchdogPolicy"]
+__all__ = ["WatchdogPolicy", "agreed"]
 
 _OPTIONAL_COUNTS = (
     "max_divergent",
@@ -110,3 +111,23 @@ limit.
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a plain dict."""
         return asdict(self)
+
+
+def agreed(policies: Set[WatchdogPolicy]) -> WatchdogPolicy:
+    """Return the only policy among those that were given, or the default one.
+
+    Raises
+    ------
+    ValueError
+        If they differ; the message says in what.
+    """
+    if len(policies) > 1:
+        values = {
+            f.name: {str(getattr(p, f.name)) for p in policies} for f in fields(WatchdogPolicy)
+        }
+        differ = [f"{n} is {' and '.join(sorted(v))}" for n, v in values.items() if len(v) > 1]
+        raise ValueError(
+            f"sample: the policies of watched steps and of watchdog= differ: {', '.join(differ)}. "
+            "Give one of them; a step needs no watch() in sample(step=..., watchdog=...)."
+        )
+    return next(iter(policies), WatchdogPolicy())

@@ -23,7 +23,7 @@ from pymc_safetrunc.watchdog.population import watched_population
 from pymc_safetrunc.watchdog.preflight import step_density, warn_before
 from pymc_safetrunc.watchdog.reporting import ChainStopped, Stop, build_report
 from pymc_safetrunc.watchdog.request import Request
-from pymc_safetrunc.watchdog.step import unwatch, watch_for_driver
+from pymc_safetrunc.watchdog.step import watched_for_driver
 from pymc_safetrunc.watchdog.step_end import MarkedStats
 from pymc_safetrunc.watchdog.workers import Workers
 
@@ -87,16 +87,17 @@ def run(request: Request):
     observer = _Observer(request, tune)
     stopped: ChainStopped | None = None
     started = time.time()
-    watch_for_driver(step, request.policy)
     try:
-        with _upstream.quiet_logging(request.quiet):
+        with (
+            watched_for_driver(step, request.policy),
+            _upstream.quiet_logging(request.quiet),
+        ):
             _sample(request, step, points, traces, tune, observer)
     except ChainStopped as error:
         stopped = error
     except _CallbackFailed as error:
         raise error.__cause__ from None  # type: ignore[misc]
     finally:
-        unwatch(step)
         for trace in traces:
             trace.close()
     seconds = time.time() - started

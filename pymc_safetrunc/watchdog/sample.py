@@ -16,8 +16,9 @@ from pymc.step_methods import STEP_METHODS
 from pymc_safetrunc import _upstream
 from pymc_safetrunc.watchdog import nutpie, pymc_samplers
 from pymc_safetrunc.watchdog.errors import SamplingAborted
-from pymc_safetrunc.watchdog.policy import WatchdogPolicy
+from pymc_safetrunc.watchdog.policy import WatchdogPolicy, agreed
 from pymc_safetrunc.watchdog.request import Request, check_installed, pick_sampler
+from pymc_safetrunc.watchdog.step import policies_of
 
 __all__ = ["sample"]
 
@@ -80,7 +81,8 @@ def sample(
     quiet : bool
         No log and no progress bars.
     step : step method or sequence of them, optional
-        Built step methods; :func:`~pymc_safetrunc.watchdog.watch` is not needed around them.
+        Built step methods; :func:`~pymc_safetrunc.watchdog.watch` is not needed around them. The
+        policy of one that is watched already holds, and it stays watched.
     var_names : sequence of str, optional
         Variables to keep.
     nuts_sampler : {"pymc", "nutpie", "numpyro", "blackjax"}, optional
@@ -108,7 +110,7 @@ idata_kwargs
     backend, compile_kwargs
         How the model is compiled.
     watchdog : bool or WatchdogPolicy
-        True for the default policy, False for plain ``pm.sample``.
+        True for the default policy or that of a watched ``step``, False for plain ``pm.sample``.
     **kwargs
         Arguments for step methods by their name, as in ``nuts={"max_treedepth": 12}``, or
         ``target_accept=0.9``.
@@ -117,7 +119,8 @@ idata_kwargs
     -------
     DataTree, MultiTrace or ZarrTrace
         What ``pm.sample`` returns. A DataTree has the group ``watchdog`` besides, with the counts
-        of every chain. After Ctrl-C, what was drawn; all of it in the group ``interrupted``.
+        of every chain. After Ctrl-C, what was drawn; all of it in the group ``interrupted``. What
+        ``on_abort="return"`` gives is a DataTree, with ``return_inferencedata=False`` too.
 
     Raises
     ------
@@ -130,7 +133,8 @@ idata_kwargs
     TypeError
         If ``watchdog`` is neither a bool nor a policy, or an argument is misspelled.
     ValueError
-        If ``stall_seconds`` cannot be honoured, or ``pm.sample`` refuses an argument.
+        If ``stall_seconds`` cannot be honoured, policies differ, or ``pm.sample`` refuses an
+        argument.
 
     See Also
     --------
@@ -142,6 +146,9 @@ idata_kwargs
     PyMC's own samplers and nutpie are stopped while they run. NumPyro and BlackJAX give no sign
     before they are done: their starting points are checked first, and the verdict on the result
     comes before it is handed back, but such a run cannot be stopped half-way.
+
+    With nutpie and ``stall_seconds`` the whole run is in another process, and so is a
+    ``progress_callback`` of yours: what it changes does not reach this one.
 
     Examples
     --------
@@ -172,9 +179,12 @@ idata_kwargs
     _refuse_misspelled(kwargs, arguments)
     if watchdog is False:
         return pm.sample(**arguments, **kwargs)
-    policy = WatchdogPolicy() if watchdog is True else watchdog
-    if not isinstance(policy, WatchdogPolicy):
+    policies = policies_of(step)
+    if isinstance(watchdog, WatchdogPolicy):
+        policies.add(watchdog)
+    elif watchdog is not True:
         raise TypeError(f"sample(watchdog={watchdog!r}): give True, False or a WatchdogPolicy.")
+    policy = agreed(policies)
     try:
         return _sample(arguments, kwargs, policy)
     except SamplingAborted as error:

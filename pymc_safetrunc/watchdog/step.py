@@ -7,7 +7,8 @@ state. All that is added lives in one attribute, ``_watchdog``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from pymc_safetrunc.watchdog.spies import DensitySpy, place_spies, remove_spies
 from pymc_safetrunc.watchdog.step_cause import judge_for, trajectory_cause
 from pymc_safetrunc.watchdog.step_end import bad_transition, failed
 
-__all__ = ["unwatch", "watch", "watch_for_driver"]
+__all__ = ["policies_of", "unwatch", "watch", "watched_for_driver"]
 
 
 class StepWatch:
@@ -133,15 +134,38 @@ def watch(step, policy: WatchdogPolicy | None = None):
     return step
 
 
-def watch_for_driver(step, policy: WatchdogPolicy) -> None:
-    """Watch a step whose driver reads :class:`MarkedStats` and does the stopping."""
+def policies_of(step) -> set[WatchdogPolicy]:
+    """Return the policies of those of the caller's steps that are watched already."""
+    if isinstance(step, Sequence) and not isinstance(step, str):
+        return set().union(*map(policies_of, step))
+    if not isinstance(step, BlockedStep | CompoundStep):
+        return set()
+    return {leaf._watchdog.policy for leaf in flatten_steps(step) if _is_watched(leaf)}
+
+
+@contextlib.contextmanager
+def watched_for_driver(step, policy: WatchdogPolicy) -> Iterator[None]:
+    """Watch a step whose driver reads :class:`MarkedStats` and does the stopping.
+
+    Afterwards the step is as it was, which may be watched.
+    """
+    watched = [leaf for leaf in flatten_steps(step) if _is_watched(leaf)]
     _watch_leaves(step, policy, raises=False)
+    try:
+        yield
+    finally:
+        unwatch(step)
+        watch(watched, policy)
+
+
+def _is_watched(leaf: BlockedStep) -> bool:
+    return "_watchdog" in vars(leaf)
 
 
 def unwatch(step) -> None:
     """Give a step back as it was before it was watched."""
     for leaf in flatten_steps(step):
-        if "_watchdog" in vars(leaf):
+        if _is_watched(leaf):
             remove_spies(leaf)
             leaf.__class__ = type(leaf).__bases__[0]
             del leaf._watchdog

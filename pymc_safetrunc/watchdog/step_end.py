@@ -42,7 +42,7 @@ def bad_transition(step, cause: Cause, point, result):
         stop = Stop(
             cause=cause,
             limit=limit,
-            run_length=(counter.nonfinite_run if "nonfinite" in limit else counter.divergent_run),
+            run_length=counter.run_length(limit),
             transitions=counter.transitions,
             phase="tuning" if counter.tuning else "sampling",
             point=_full_point(step, point, bad),

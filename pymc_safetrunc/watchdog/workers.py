@@ -141,7 +141,7 @@ class Workers:
             with self._named(worker):
                 worker.write_next()
         else:
-            worker.join()
+            worker.join(_ABORT_SECONDS)  # one that goes on has nothing more to give
             self._active.remove(worker)
             self._fill()
         return Draw(worker.chain, is_last, draw, tuning, stats, point)

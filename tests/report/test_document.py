@@ -3,6 +3,7 @@
 import base64
 import html
 import html.parser
+import json
 import pickle
 import re
 
@@ -11,7 +12,7 @@ import pytest
 from pymc.exceptions import SamplingError
 from xarray import Dataset
 
-from pymc_safetrunc.findings import Diagnosis, Finding, WatchdogReport
+from pymc_safetrunc.findings import Diagnosis, Finding, ModelCheck, WatchdogReport
 from pymc_safetrunc.report import document
 from pymc_safetrunc.report.document import save_report
 from pymc_safetrunc.watchdog import SamplingAborted
@@ -199,7 +200,8 @@ def test_wrong_input_is_told_what_to_write(given, error, words, path):
     assert not path.exists()
 
 
-def test_a_place_to_write(tmp_path):
+def test_a_place_to_write_is_looked_for_before_anything_is_computed(tmp_path, monkeypatch):
+    monkeypatch.delattr(document, "concentration")
     with pytest.raises(IsADirectoryError, match=r"give a file in it, such as .*report\.html"):
         save_report(synthetic(1, 9), tmp_path)
     with pytest.raises(FileNotFoundError, match="make it first"):
@@ -218,6 +220,28 @@ def test_reports_survive_pickle_and_their_dictionaries(aborted):
         assert back.diagnosis == report.diagnosis
     assert report.diagnosis.findings
     assert Diagnosis.from_dict(report.diagnosis.to_dict()) == report.diagnosis
+
+
+def test_numbers_that_are_not_finite_survive_strict_json():
+    point = {"x": np.array([[np.nan, 1.0], [np.inf, -np.inf]]), "k": np.array(3)}
+    diagnosis = Diagnosis(
+        (Finding("r", "error", "nan", expression="inf", index=(np.int64(2),)),),
+        point={"x": [np.nan, 1.0], "y": -np.inf, "z": "array of shape (30,)"},
+    )  # seconds: NaN
+    report = WatchdogReport("logp-nan", "why", "sampling", 1, 7, point=point, diagnosis=diagnosis)
+    report.kept = {0: (3, 4)}
+    written = json.dumps(report.to_dict(), allow_nan=False)
+    back = WatchdogReport.from_dict(json.loads(written))
+    for name, value in point.items():
+        np.testing.assert_array_equal(back.point[name], value)
+        assert back.point[name].dtype == value.dtype
+    assert back.kept == report.kept
+    # equal but for NaN, which never is
+    assert (back.diagnosis.findings, back.diagnosis.ok) == (diagnosis.findings, diagnosis.ok)
+    assert repr(back.diagnosis.point) == repr(diagnosis.point)
+    assert np.isnan(back.diagnosis.seconds)
+    assert json.dumps(back.to_dict(), allow_nan=False) == written
+    assert json.dumps(ModelCheck().to_dict(), allow_nan=False)
 
 
 def test_chromium_opens_it_offline(tmp_path, path):

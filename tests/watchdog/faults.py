@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -120,6 +121,8 @@ class FaultyMetropolis(pm.Metropolis):
                 raise ArithmeticError("made for the test")
             elif self.fault == "interrupt":
                 raise KeyboardInterrupt
+            elif self.fault == "linger" and self.taken == self.faulty_from + 1:
+                threading.Thread(target=time.sleep, args=(60,)).start()
         return super().astep(q0)
 
     def chain_number(self):

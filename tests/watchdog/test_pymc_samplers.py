@@ -9,8 +9,9 @@ from functools import cache
 import numpy as np
 import pymc as pm
 import pytest
+from pymc.step_methods.compound import CompoundStep
 
-from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
+from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample, watch
 from pymc_safetrunc.watchdog.counter import NONFINITE, Cause
 from tests.watchdog.faults import FaultyMetropolis, Raises, SickNUTS, SlowToArrive, faulty, sick
 
@@ -67,6 +68,34 @@ def test_the_step_of_the_caller_is_given_back_unchanged(healthy, settings):
         sample(step=step, **settings)
     assert type(step) is pm.Metropolis
     assert "_watchdog" not in vars(step)
+
+
+@pytest.mark.parametrize("watchdog", [True, WatchdogPolicy(max_nonfinite=3)])
+def test_the_policy_of_a_watched_step_holds_and_stays(watchdog, healthy, settings):
+    policy = WatchdogPolicy(max_nonfinite=3)
+    with healthy:
+        step = watch(sick(SickNUTS(), Cause.LOGP_NAN, 7), policy)
+        with pytest.raises(SamplingAborted) as caught:
+            sample(step=[step], watchdog=watchdog, **settings | {"tune": 0})
+        assert (caught.value.report.limit, caught.value.report.run_length) == ("max_nonfinite", 3)
+        assert caught.value.idata is not None  # pst.sample stopped it, and not the step
+        with pytest.raises(SamplingAborted) as caught:
+            pm.sample(step=step, **settings | {"tune": 0})
+    assert caught.value.report.run_length == 3
+
+
+def test_two_policies_are_refused(healthy, settings):
+    with pm.Model():
+        x, y = pm.Normal("x"), pm.Normal("y")
+        step = watch(pm.Slice([x]), WatchdogPolicy(max_nonfinite=3))
+        other = watch(pm.Slice([y]))
+        for given in (
+            {"step": step, "watchdog": WatchdogPolicy()},
+            {"step": [step, other]},
+            {"step": CompoundStep([step, other])},
+        ):
+            with pytest.raises(ValueError, match="max_nonfinite is 10 and 3"):
+                sample(**given, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +255,16 @@ def test_a_hang_with_one_core_is_ended_too(chains, settings, no_child_left):
             )
     assert caught.value.report.cause == "stalled"
     assert caught.value.report.kept[chains - 1] == (20, 0)
+
+
+def test_a_process_that_does_not_end_is_not_waited_for(settings, no_child_left):
+    with pm.Model():
+        pm.Normal("x")
+        step = faulty(FaultyMetropolis(), "linger", faulty_from=20, faulty_chain=0)
+        began = time.monotonic()
+        idata = sample(step=step, **settings | {"cores": 2, "mp_ctx": "fork"})
+    assert time.monotonic() - began < 30
+    assert idata.posterior.sizes == {"chain": 2, "draw": 25}
 
 
 def test_a_slow_start_of_a_process_is_no_stall(healthy, settings):
