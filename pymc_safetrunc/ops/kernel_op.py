@@ -20,6 +20,8 @@ class KernelOp(ScalarOp):
 
     kernel: ClassVar[Callable]
     c_function: ClassVar[str]
+    # what Numba may do to the kernel's own arithmetic
+    fastmath: ClassVar[bool | set[str]] = False
 
     def output_types(self, types):
         """Every output is a float64."""
@@ -57,5 +59,6 @@ class KernelOp(ScalarOp):
 @register_scalar_funcify(KernelOp)
 def numba_funcify_kernel_op(op, node, **kwargs):
     """Compile the kernel as it stands, outside the fastmath that PyTensor uses by default."""
-    compiled = numba_njit(type(op).kernel, fastmath=False, error_model="numpy")
-    return compiled, scalar_op_cache_key(op, kernels=kernel_version())
+    fastmath = type(op).fastmath
+    compiled = numba_njit(type(op).kernel, fastmath=fastmath, error_model="numpy")
+    return compiled, scalar_op_cache_key(op, kernels=kernel_version(), fastmath=str(fastmath))

@@ -5,6 +5,8 @@ output, so PyTensor fuses it with its neighbours. Derivatives are taken with the
 (see `pymc_safetrunc.kernels.truncated_normal`), which the connection patterns say.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from pytensor.gradient import DisconnectedType
 from pytensor.scalar.basic import and_, exp, invert, or_, switch
@@ -80,6 +82,8 @@ class LogDensity(KernelOp):
     """Log-density at an x inside the bounds, from x, mu, sigma, the anchor and the log mass."""
 
     nin = 5
+    # two products and sums, each rounded once then: a third of the time of a sum of scalars' law
+    fastmath: ClassVar = {"contract"}
     kernel = staticmethod(kernels.log_density)
     c_function = "safetrunc_log_density"
 

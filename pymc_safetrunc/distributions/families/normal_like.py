@@ -142,6 +142,12 @@ class _Log(_Coordinate):
     def log_slope(self, x):
         return -pt.log(x)
 
+    def logp(self, value):
+        """Of -t, which is the log of the slope, too: of constant data one array is read for two."""
+        mu, sigma, lower, upper = self.law
+        of_t = truncated_normal_logpdf_inside(-self.t(value), -mu, sigma, -upper, -lower)
+        return of_t + self.log_slope(value)
+
     def mean(self):
         return self.x(truncated_normal_log_mean_exp(*self.law))
 
