@@ -172,7 +172,7 @@ def _binomial_reference(k, n, p):
 
 
 def _poisson_above(first, mu):
-    """Log of P(X >= first): 1 less the numbers below it, or where those are nearly all, the rest."""
+    """Log of P(X >= first): 1 less the numbers below, or where those are nearly all, the rest."""
     if first == 1:
         return log1mexp(mu)
     if not 1 < first <= MOST_BELOW:
