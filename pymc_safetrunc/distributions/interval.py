@@ -3,8 +3,9 @@
 import numpy as np
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
+from pytensor import config
 
-from pymc_safetrunc.math import is_infinite_constant
+from pymc_safetrunc.math import as_argument, is_infinite_constant
 
 
 class SafeInterval(Transform):
@@ -40,6 +41,7 @@ class SafeInterval(Transform):
 
     def forward(self, value, *inputs):
         """Take a value inside the bounds to the real line."""
+        value = _as_float(value)
         (lower, upper), (has_lower, has_upper) = self._bounds(inputs)
         # 1 where a bound is missing: its log is 0, and so is the log's derivative
         log_above_lower = pt.log(pt.switch(has_lower, value - lower, 1))
@@ -51,6 +53,7 @@ class SafeInterval(Transform):
 
     def backward(self, value, *inputs):
         """Take a real number to a value inside the bounds."""
+        value = _as_float(value)
         (lower, upper), (has_lower, has_upper) = self._bounds(inputs)
         both = pt.and_(has_lower, has_upper)
         width = pt.switch(both, upper - lower, 0)
@@ -65,11 +68,18 @@ class SafeInterval(Transform):
 
     def log_jac_det(self, value, *inputs):
         """Log of the derivative of `backward`."""
+        value = _as_float(value)
         (lower, upper), (has_lower, has_upper) = self._bounds(inputs)
         width = pt.switch(pt.and_(has_lower, has_upper), upper - lower, 1)
         between = pt.log(width) - pt.softplus(value) - pt.softplus(-value)
         log_slope = _choose(has_lower, has_upper, between, value, value, pt.zeros_like(value))
         return log_slope.astype(value.dtype)
+
+
+def _as_float(value):
+    """Tensor of a value, of its own precision; a whole number is in that of the model."""
+    tensor = as_argument(value)
+    return tensor if tensor.dtype.startswith("float") else tensor.astype(config.floatX)
 
 
 def _choose(has_lower, has_upper, between, above_lower, below_upper, unbounded):

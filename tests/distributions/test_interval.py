@@ -115,6 +115,14 @@ def test_single_precision_stays_between_bounds_in_double(mode):
     assert np.isfinite(results[3]).all()
 
 
+def test_a_whole_number_is_a_value():
+    transform = SafeInterval(lambda: (0.0, 4.0))
+    for value in (1, np.array(1), 1.0):
+        found = transform.forward(value)
+        assert found.dtype == "float64"
+        np.testing.assert_allclose(found.eval(), -math.log(3), rtol=1e-15)
+
+
 # the width of an interval must be a float
 floats = st.floats(-8e307, 8e307)
 
