@@ -10,7 +10,7 @@ In a continuous mixture with a point of probability, the density at that point i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from itertools import islice
 from typing import Any
 
@@ -38,11 +38,16 @@ GREATEST_Q = np.float64(1 - 2.0**-53)
 
 @dataclass(frozen=True)
 class Component:
-    """A family and the number of its parameters, after which two bounds follow if truncated."""
+    """A family and how many axes each of its parameters has, after which bounds may follow."""
 
     op: Op
-    count: int
+    axes: tuple[int, ...]
     truncated: bool
+
+    @property
+    def axes_of_all(self):
+        """Those of the bounds too."""
+        return (*self.axes, 0, 0) if self.truncated else self.axes
 
 
 class MixtureRV(RandomVariable):
@@ -56,8 +61,10 @@ class MixtureRV(RandomVariable):
     def __init__(self, components, _print_name, dtype, **kwargs):
         self.components = components
         self._print_name = _print_name
-        inputs = sum(1 + c.count + 2 * c.truncated for c in components)
-        kwargs["signature"] = ",".join(["()"] * inputs) + "->()"
+        axes = [n for c in components for n in (0, *c.axes_of_all)]
+        # each axis has a length of its own
+        names = [",".join(f"d{i}{j}" for j in range(n)) for i, n in enumerate(axes)]
+        kwargs["signature"] = ",".join(f"({name})" for name in names) + "->()"
         super().__init__(**{"name": _print_name[0], **kwargs}, dtype=dtype)
 
 
@@ -96,11 +103,8 @@ def _components(dist) -> Iterator[tuple[Any, Component, list]]:
         component, parameters = _component(parts[0])
         count = _static_count(weights, parts[0])
         for k in range(count):
-            # a parameter that all components share may lack the components' axis
-            of_k = [
-                p if p.ndim == 0 else p[..., 0 if p.type.shape[-1] == 1 else k] for p in parameters
-            ]
-            yield weights[..., 0 if weights.type.shape[-1] == 1 else k], component, of_k
+            of_k = map(partial(_of_component, k), parameters, component.axes_of_all)
+            yield _of_component(k, weights, 0), component, list(of_k)
         return
     for k, part in enumerate(parts):
         weight = weights[..., k]
@@ -109,6 +113,17 @@ def _components(dist) -> Iterator[tuple[Any, Component, list]]:
                 yield weight * weight_inside, *component
         else:
             yield weight, *_component(part)
+
+
+def _of_component(k, x, axes):
+    """Part k of numbers that have the components' axis in front of so many of their own.
+
+    What all components share may lack it, or have it of length 1.
+    """
+    place = x.ndim - axes - 1
+    if place < 0:
+        return x
+    return x[(..., 0 if x.type.shape[place] == 1 else k, *[slice(None)] * axes)]
 
 
 def _component(dist):
@@ -133,7 +148,7 @@ def _component(dist):
             "of probability in it, is not implemented. Give its parts to one pm.Mixture."
         )
     parameters = [inputs[i] for i in dispatch.parameter_indices(op)]
-    return Component(op, len(parameters), bool(bounds)), [*parameters, *bounds]
+    return Component(op, tuple(op.ndims_params), bool(bounds)), [*parameters, *bounds]
 
 
 def _static_count(weights, part):
@@ -227,7 +242,7 @@ class _Parts(list):
         rest = iter(params)
         for component in op.components:
             weight = next(rest)
-            parameters = list(islice(rest, component.count))
+            parameters = list(islice(rest, len(component.axes)))
             bounds = [pt.constant(-np.inf), pt.constant(np.inf)]
             if component.truncated:
                 bounds = list(islice(rest, 2))
