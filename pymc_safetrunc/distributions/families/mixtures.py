@@ -30,6 +30,7 @@ from pymc_safetrunc._upstream import BaseMixtureRV
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.law import TruncatedLaw
 from pymc_safetrunc.distributions.families.quadrature_quantile import LEAST_Q
+from pymc_safetrunc.distributions.families.safe import is_fixed
 from pymc_safetrunc.ops.quadrature import stop_gradient
 
 # The largest q below 1.
@@ -350,10 +351,13 @@ def _(op, value, lower, upper, *params):
     """Share times truncated density, added up.
 
     What is above the fraction does not depend on the bounds, and is held fixed in them: their
-    derivatives are those of the whole mass alone, where they do not cancel.
+    derivatives are those of the whole mass alone, where they do not cancel. Bounds that are data
+    have none: there the masses on either side of the fraction are the same graphs, evaluated once.
     """
-    log_mass = _Parts(op, params, lower, upper).known_log_mass
-    parts = _Parts(op, params, stop_gradient(lower), stop_gradient(upper))
+    parts = _Parts(op, params, lower, upper)
+    log_mass = parts.known_log_mass
+    if not is_fixed(lower, upper):
+        parts = _Parts(op, params, stop_gradient(lower), stop_gradient(upper))
     points = [p.own.lower for p in parts if p.is_point and not dispatch.is_discrete(op)]
     # the difference first: of one component it is 0
     terms = [

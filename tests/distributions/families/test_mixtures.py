@@ -16,6 +16,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 from scipy import stats
 
+from pymc_safetrunc.distributions.families import quadrature
 from pymc_safetrunc.distributions.truncated import Truncated
 from tests.accuracy.families import budget, evaluation
 
@@ -151,6 +152,17 @@ def test_components_whose_parameters_have_axes():
     np.testing.assert_allclose(np.exp(real), density / mass, rtol=1e-13)
     draws = pm.draw(Truncated.dist(categorical(w, P), 0.25, 2.5), 50, random_seed=2)
     assert set(draws) == {1, 2}
+
+
+def test_a_component_is_integrated_once():
+    """Where the bounds are data, mass and density share one search."""
+    lower = pytensor.shared(0.5)
+    alpha = pt.dscalar()
+    parts = [pm.Gamma.dist(alpha, 1.0), pm.Gamma.dist(2 * alpha, 1.0)]
+    logp = pm.logp(Truncated.dist(pm.Mixture.dist([0.3, 0.7], parts), lower, 5), [1.0, 2.0])
+    graph = pytensor.function([alpha], logp, mode=PLAIN).maker.fgraph
+    searches = sum("Regrid" in str(node.op) for node in graph.apply_nodes)
+    assert searches == len(parts) * quadrature.LOOKS
 
 
 def test_far_tail_with_gradients():
