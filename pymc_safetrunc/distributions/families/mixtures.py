@@ -1,166 +1,32 @@
 """Mixtures: a weighted sum of families, of which some may be a single point.
 
-PyMC's Mixture, ZeroInflated* and Hurdle* take their components as random variables. `as_family`
-makes one family of them, `MixtureRV`, whose parameters are the weights and the parameters of the
-components; from there on the questions of `dispatch` are answered component by component. Between
-the bounds a mixture is the mixture of its truncated components, each with the share of its mass.
+The questions of `dispatch` are answered component by component, for the family that
+`mixture_components` makes of a mixture. Between the bounds a mixture is that of its truncated
+components, each with the share of its mass.
 
 In a continuous mixture with a point of probability, the density at that point is the probability.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
-from pymc.distributions.continuous import TruncatedNormalRV
 from pymc.distributions.dist_math import check_parameters
 from pymc.distributions.distribution import DiracDeltaRV
-from pymc.distributions.truncated import TruncatedRV
 from pymc.pytensorf import constant_fold
-from pymc.util import check_dist_not_registered
-from pytensor.graph.op import Op
-from pytensor.tensor.random.op import RandomVariable
-from pytensor.tensor.type_other import NoneTypeT
 
-from pymc_safetrunc._upstream import BaseMixtureRV
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.law import TruncatedLaw
+from pymc_safetrunc.distributions.families.mixture_components import MixtureRV, as_family
 from pymc_safetrunc.distributions.families.quadrature_quantile import LEAST_Q
+from pymc_safetrunc.distributions.families.safe import is_fixed
 from pymc_safetrunc.ops.quadrature import stop_gradient
+
+__all__ = ["as_family"]
 
 # The largest q below 1.
 GREATEST_Q = np.float64(1 - 2.0**-53)
-
-
-@dataclass(frozen=True)
-class Component:
-    """A family and the number of its parameters, after which two bounds follow if truncated."""
-
-    op: Op
-    count: int
-    truncated: bool
-
-
-class MixtureRV(RandomVariable):
-    """A mixture as one family: for each component its weight, its parameters and its bounds.
-
-    It has neither draws nor a log-density of its own: only Truncated makes one.
-    """
-
-    __props__ = (*RandomVariable.__props__, "components", "_print_name")  # type: ignore[assignment]
-
-    def __init__(self, components, _print_name, dtype, **kwargs):
-        self.components = components
-        self._print_name = _print_name
-        inputs = sum(1 + c.count + 2 * c.truncated for c in components)
-        kwargs["signature"] = ",".join(["()"] * inputs) + "->()"
-        super().__init__(**{"name": _print_name[0], **kwargs}, dtype=dtype)
-
-
-def as_family(dist):
-    """Make a MixtureRV of a mixture and of a DiracDelta, and leave everything else as it is."""
-    op = getattr(getattr(dist, "owner", None), "op", None)
-    if not isinstance(op, BaseMixtureRV | DiracDeltaRV):
-        return dist
-    if op.ndim_supp > 0:
-        raise NotImplementedError("Truncation not implemented for multivariate distributions")
-    check_dist_not_registered(dist)
-    components, inputs = [], []
-    for weight, component, parameters in _components(dist):
-        components.append(component)
-        inputs += [weight, *parameters]
-    family = MixtureRV(tuple(components), op._print_name, dist.dtype)
-    if any(dispatch.is_discrete(c.op) != dispatch.is_discrete(family) for c in components):
-        # PyMC's Truncated makes floating-point numbers of some counts
-        raise NotImplementedError(
-            f"A truncated {dispatch.family_name(op)} is of counts or of real numbers, not of both. "
-            "Truncate components that are counts by pymc_safetrunc.Truncated, which keeps them."
-        )
-    rng = pt.random.shared_rng(seed=None)
-    _, rv = family(*inputs, size=_size(dist), rng=rng, return_next_rng=True)
-    return rv
-
-
-def _components(dist) -> Iterator[tuple[Any, Component, list]]:
-    """Weight, family and parameters of each component; those of a mixture in a mixture too."""
-    op = dist.owner.op
-    if not isinstance(op, BaseMixtureRV):
-        yield pt.constant(1.0), *_component(dist)
-        return
-    _, weights, *parts = dist.owner.inputs
-    if len(parts) == 1:
-        component, parameters = _component(parts[0])
-        count = _static_count(weights, parts[0])
-        for k in range(count):
-            # a parameter that all components share may lack the components' axis
-            of_k = [
-                p if p.ndim == 0 else p[..., 0 if p.type.shape[-1] == 1 else k] for p in parameters
-            ]
-            yield weights[..., 0 if weights.type.shape[-1] == 1 else k], component, of_k
-        return
-    for k, part in enumerate(parts):
-        weight = weights[..., k]
-        if isinstance(part.owner.op, BaseMixtureRV):
-            for weight_inside, *component in _components(part):
-                yield weight * weight_inside, *component
-        else:
-            yield weight, *_component(part)
-
-
-def _component(dist):
-    """Family and parameters of a component that is no mixture of other variables itself."""
-    op, inputs = dist.owner.op, list(dist.owner.inputs)
-    bounds = []
-    if isinstance(op, TruncatedNormalRV):
-        *_, lower, upper = inputs
-        op, inputs, bounds = pt.random.normal, inputs[:-2], [lower, upper]
-    elif isinstance(op, TruncatedRV):
-        *inputs, lower, upper = inputs
-        op, bounds = op.base_rv_op, [lower, upper]
-    if not isinstance(op, RandomVariable) and "[size]" not in (op.extended_signature or ""):
-        raise NotImplementedError(
-            f"A truncated mixture with a component {dispatch.family_name(op)} is not implemented. "
-            "Components are distributions, and distributions truncated by pm.Truncated."
-        )
-    point = isinstance(op, DiracDeltaRV)
-    if dispatch.has_atoms(op) and not point and not dispatch.is_discrete(op):
-        raise NotImplementedError(
-            f"A truncated mixture with a component {dispatch.family_name(op)}, which has a point "
-            "of probability in it, is not implemented. Give its parts to one pm.Mixture."
-        )
-    parameters = [inputs[i] for i in dispatch.parameter_indices(op)]
-    return Component(op, len(parameters), bool(bounds)), [*parameters, *bounds]
-
-
-def _static_count(weights, part):
-    """How many components a single batch of them holds."""
-    lengths = {x.type.shape[-1] for x in (weights, part)} - {1, None}
-    if not lengths:
-        raise NotImplementedError(
-            "A truncated mixture needs to know how many components it has. Give them as a list, or "
-            "give weights of a fixed length: pt.specify_shape(w, (..., 3))."
-        )
-    return lengths.pop()
-
-
-def _size(dist):
-    """The size a mixture was given, by that of its components; None if their parameters say it."""
-    if not isinstance(dist.owner.op, BaseMixtureRV):
-        return _own_size(dist)
-    _, _, first, *others = dist.owner.inputs
-    size = _own_size(first) if not isinstance(first.owner.op, BaseMixtureRV) else first.shape
-    return size if others or size is None else size[:-1]
-
-
-def _own_size(dist):
-    op = dist.owner.op
-    base_op = op.base_rv_op if isinstance(op, TruncatedRV) else op
-    size = dist.owner.inputs[dispatch.size_index(base_op)]
-    return None if isinstance(size.type, NoneTypeT) else size
 
 
 class _Part:
@@ -227,7 +93,7 @@ class _Parts(list):
         rest = iter(params)
         for component in op.components:
             weight = next(rest)
-            parameters = list(islice(rest, component.count))
+            parameters = list(islice(rest, len(component.axes)))
             bounds = [pt.constant(-np.inf), pt.constant(np.inf)]
             if component.truncated:
                 bounds = list(islice(rest, 2))
@@ -335,10 +201,13 @@ def _(op, value, lower, upper, *params):
     """Share times truncated density, added up.
 
     What is above the fraction does not depend on the bounds, and is held fixed in them: their
-    derivatives are those of the whole mass alone, where they do not cancel.
+    derivatives are those of the whole mass alone, where they do not cancel. Bounds that are data
+    have none: there the masses on either side of the fraction are the same graphs, evaluated once.
     """
-    log_mass = _Parts(op, params, lower, upper).known_log_mass
-    parts = _Parts(op, params, stop_gradient(lower), stop_gradient(upper))
+    parts = _Parts(op, params, lower, upper)
+    log_mass = parts.known_log_mass
+    if not is_fixed(lower, upper):
+        parts = _Parts(op, params, stop_gradient(lower), stop_gradient(upper))
     points = [p.own.lower for p in parts if p.is_point and not dispatch.is_discrete(op)]
     # the difference first: of one component it is 0
     terms = [

@@ -13,7 +13,9 @@ import numpy as np
 import pytensor.tensor as pt
 from pymc.pytensorf import constant_fold
 from pytensor.graph.basic import Constant
+from pytensor.graph.traversal import ancestors
 from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.sharedvar import TensorSharedVariable
 
 from pymc_safetrunc.ops import elementary as ops
 from pymc_safetrunc.ops import truncated_normal as normal_ops
@@ -109,6 +111,12 @@ def constant_number(x) -> float | None:
 def is_shared(*numbers) -> bool:
     """Whether the numbers are one law's: none varies by observation."""
     return all(all(x.type.broadcastable) for x in numbers)
+
+
+def is_fixed(*numbers) -> bool:
+    """Whether numbers are made of constants and shared data, which nobody differentiates in."""
+    roots = (x for x in ancestors(numbers) if x.owner is None)
+    return all(isinstance(x, Constant | TensorSharedVariable) for x in roots)
 
 
 def is_data(value) -> bool:

@@ -16,6 +16,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 from scipy import stats
 
+from pymc_safetrunc.distributions.families import quadrature
 from pymc_safetrunc.distributions.truncated import Truncated
 from tests.accuracy.families import budget, evaluation
 
@@ -114,6 +115,54 @@ def test_a_point_in_a_continuous_law():
     # a bound's derivative is density over mass, however small
     expected = -0.6 * family.pdf(1e-15) / mass[4] * np.isfinite(logp[4]).sum()
     np.testing.assert_allclose(slopes[1][4], expected, rtol=1e-10)
+
+
+def categorical(w, p):
+    return pm.Mixture.dist(w, [pm.Categorical.dist(row) for row in p])
+
+
+P = np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]])
+X_POINTS, HEIGHTS = np.array([0.0, 1.0, 3.0]), np.array([0.0, 1.0, 0.0])
+
+
+def test_components_whose_parameters_have_axes():
+    """A law of probabilities or of points: in a list, as a batch, beside another family."""
+    w = np.array([0.3, 0.7])
+    k, x = np.array([1, 2]), np.array([0.5, 2.0])
+    triangle = pm.Interpolated.dist(X_POINTS, HEIGHTS)
+    rows = np.array([[0.3, 0.7], [0.9, 0.1]])
+    batch = pm.Mixture.dist(rows, pm.Categorical.dist(np.stack([P, P[::-1]])))
+    laws = [
+        (categorical(w, P), k),
+        (pm.Mixture.dist(w, pm.Categorical.dist(P)), k),
+        (batch, k),
+        (pm.Mixture.dist(w, [triangle, pm.Exponential.dist(1.0)]), x),
+    ]
+    found = [pm.logp(Truncated.dist(law, 0.25, 2.5), value) for law, value in laws]
+    *counts, of_batch, real = pytensor.function([], found, mode=PLAIN)()
+    p = w @ P
+    for got in counts:
+        np.testing.assert_allclose(np.exp(got), p[k] / p[1:3].sum(), rtol=1e-13)
+    second = rows[1] @ P[::-1]
+    expected = [p[1] / p[1:3].sum(), second[2] / second[1:3].sum()]
+    np.testing.assert_allclose(np.exp(of_batch), expected, rtol=1e-13)
+    # a triangle of area 3/2 from 0 over 1 to 3
+    mass = 0.3 * (1 - (0.25**2 / 2 + 0.5**2 / 4) / 1.5) + 0.7 * (np.exp(-0.25) - np.exp(-2.5))
+    density = 0.3 * np.array([0.5, 0.5]) / 1.5 + 0.7 * np.exp(-x)
+    np.testing.assert_allclose(np.exp(real), density / mass, rtol=1e-13)
+    draws = pm.draw(Truncated.dist(categorical(w, P), 0.25, 2.5), 50, random_seed=2)
+    assert set(draws) == {1, 2}
+
+
+def test_a_component_is_integrated_once():
+    """Where the bounds are data, mass and density share one search."""
+    lower = pytensor.shared(0.5)
+    alpha = pt.dscalar()
+    parts = [pm.Gamma.dist(alpha, 1.0), pm.Gamma.dist(2 * alpha, 1.0)]
+    logp = pm.logp(Truncated.dist(pm.Mixture.dist([0.3, 0.7], parts), lower, 5), [1.0, 2.0])
+    graph = pytensor.function([alpha], logp, mode=PLAIN).maker.fgraph
+    searches = sum("Regrid" in str(node.op) for node in graph.apply_nodes)
+    assert searches == len(parts) * quadrature.LOOKS
 
 
 def test_far_tail_with_gradients():
