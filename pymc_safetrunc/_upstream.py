@@ -115,6 +115,7 @@ __all__ = [
     "sample_sequentially",
     "sampling_log",
     "set_lengths",
+    "trajectory_listener",
     "worker_pipe",
     "worker_process",
     "zarr_lengths",
@@ -214,6 +215,24 @@ def density_and_gradient(step: Any, q: Any) -> tuple[float, Any]:
     Feature: starting points are judged by the function that will be sampled.
     """
     return step.integrator._logp_dlogp_func(q.data, q.point_map_info)
+
+
+def trajectory_listener(base: type, listener: Any) -> dict[str, Any]:
+    """Return what a subclass of a Hamiltonian step defines to tell of trajectories that diverge.
+
+    The listener is called with the step, the start of the trajectory and what PyMC knows of it.
+
+    Feature: the cause of a divergence, which the statistics do not tell, and not while tuning.
+    """
+    inner = base._hamiltonian_step  # type: ignore[attr-defined]
+
+    def _hamiltonian_step(self, start, p0, step_size):
+        result = inner(self, start, p0, step_size)
+        if result.divergence_info:
+            listener(self, start, result.divergence_info)
+        return result
+
+    return {"_hamiltonian_step": _hamiltonian_step}
 
 
 def chains_recording_in_workers(traces: Any) -> Any:

@@ -1,6 +1,7 @@
 """Imports go one way, as the layers say; private names of others come through one module."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,51 @@ def test_imports_go_downward(path):
             imported = parts[1]
             if (ROOT / imported).exists() or (ROOT / f"{imported}.py").exists():
                 assert imported in {layer, "_upstream", *ALLOWED[layer]}, f"{layer} -> {imported}"
+
+
+# Attributes that look private and are used nevertheless.
+PUBLIC = {
+    "_exit",  # of os, which documents it
+    "_watchdog",  # this package's own, on step methods of PyMC
+    # on their way to _upstream
+    "_check_runtime_broadcast",
+    "_fn",
+}
+
+
+def own_names(tree):
+    """What a file defines at its top, in a class, or on `self` in a class."""
+    for scope in ast.walk(tree):
+        if not isinstance(scope, ast.Module | ast.ClassDef):
+            continue
+        for node in scope.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                yield node.name
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+        if isinstance(scope, ast.ClassDef):
+            for node in ast.walk(scope):
+                if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                    yield node.attr
+
+
+OWN = {
+    name
+    for path in FILES
+    if path.name != "_upstream.py"
+    for name in own_names(ast.parse(path.read_text()))
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_private_attributes_of_others_come_through_upstream(path):
+    """As far as a name tells whose it is: one that this package defines somewhere is its own."""
+    if path.name == "_upstream.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and re.match("_[^_]", node.attr):
+            where = f"{path.name}:{node.lineno}: {ast.unparse(node)}"
+            assert node.attr in OWN | PUBLIC, f"{where}: reach it through _upstream.py"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 from pymc_safetrunc import _upstream
+from tests import optional
 
 FEATURES = {
     "BaseMixtureRV": (
@@ -123,6 +124,57 @@ FEATURES = {
         "DEMetropolis in pst.sample",
     ),
 }
+
+
+# Private attributes the functions of `_upstream` reach for: where each is made, and what needs it.
+# Of a function its local variables and the attributes it sets count, too.
+ATTRIBUTES = [
+    ("pymc.sampling.parallel:ProcessAdapter.__init__", "_msg_pipe", "waiting for a worker"),
+    ("pymc.sampling.parallel:ProcessAdapter.__init__", "_process", "ending a worker that hangs"),
+    (
+        "pymc.step_methods.hmc.integration:CpuLeapfrogIntegrator.__init__",
+        "_logp_dlogp_func",
+        "judging starting points for NUTS",
+    ),
+    ("pymc.step_methods:NUTS", "_hamiltonian_step", "the cause of a divergence in NUTS"),
+    ("pymc.step_methods:HamiltonianMC", "_hamiltonian_step", "the cause of a divergence in HMC"),
+    ("pymc.sampling.mcmc", "_init_jitter", "checking the starting points of NumPyro"),
+    ("pymc.util", "_get_seeds_per_chain", "checking the starting points of NumPyro"),
+    ("pymc.sampling.mcmc", "_print_step_hierarchy", "the log of pst.sample"),
+    ("pymc.sampling.mcmc", "_nutpie_meets_min_version", "choosing nutpie in pst.sample"),
+    ("pymc.sampling.mcmc", "NUTPIE_INSTALLED", "choosing nutpie in pst.sample"),
+    ("pymc.sampling.mcmc", "NUTPIE_MIN_VERSION", "choosing nutpie in pst.sample"),
+    ("pymc.backends.report:SamplerReport.__init__", "_t_sampling", "what an aborted run keeps"),
+    ("pymc.backends.report:SamplerReport.__init__", "_n_tune", "what an aborted run keeps"),
+    ("pymc.backends.report:SamplerReport.__init__", "_n_draws", "what an aborted run keeps"),
+    ("pymc.backends.zarr:ZarrTrace", "_sampling_state", "the draws of an aborted ZarrTrace"),
+    ("pymc.backends.zarr:ZarrChain.__init__", "_posterior", "workers that write a ZarrTrace"),
+    # the frames in which `running_chain` looks for the number of a chain
+    ("pymc.sampling.mcmc:_iter_sample", "chain", "the chain that a bare watch() names"),
+    ("pymc.sampling.population:PopulationStepper.step", "c", "the same in a population"),
+    ("nutpie.sample:_BackgroundSampler.__init__", "_settings", "the watch over nutpie"),
+    ("nutpie.sample:_BackgroundSampler.__init__", "_sampler", "the watch over nutpie"),
+    ("nutpie.compile_pymc:CompiledPyMCModel", "logp_func", "the check before nutpie starts"),
+    ("nutpie.compile_pymc:CompiledPyMCModel", "initial_point_func", "nutpie's starting points"),
+    ("nutpie.compiled_pyfunc:PyFuncModel", "_make_logp_func", "nutpie with JAX"),
+    ("nutpie.compiled_pyfunc:PyFuncModel", "_make_expand_func", "nutpie with JAX"),
+    ("nutpie.compiled_pyfunc:PyFuncModel", "_make_initial_points", "nutpie with JAX"),
+    ("nutpie.compiled_pyfunc:PyFuncModel", "_shared_data", "nutpie with JAX"),
+]
+
+
+@pytest.mark.parametrize(("home", "attribute", "feature"), ATTRIBUTES)
+def test_attribute_is_still_there(home, attribute, feature):
+    module, _, path = home.partition(":")
+    if module.startswith("nutpie"):
+        optional.require("nutpie")
+    found = importlib.import_module(module)
+    for name in filter(None, path.split(".")):
+        found = getattr(found, name)
+    names = {*dir(found), *getattr(found, "__dataclass_fields__", ())}
+    if (code := getattr(found, "__code__", None)) is not None:
+        names = {*code.co_varnames, *code.co_names}
+    assert attribute in names, f"{home}: {attribute} is gone: {feature} breaks"
 
 
 def test_every_name_has_its_feature():

@@ -18,7 +18,7 @@ from pymc.model import Model
 from pymc.step_methods.compound import BlockedStep, CompoundStep, flatten_steps
 from pymc.step_methods.hmc.base_hmc import BaseHMC
 
-from pymc_safetrunc._upstream import running_chain
+from pymc_safetrunc._upstream import running_chain, trajectory_listener
 from pymc_safetrunc.watchdog.counter import Cause, ChainCounter
 from pymc_safetrunc.watchdog.policy import WatchdogPolicy
 from pymc_safetrunc.watchdog.spies import DensitySpy, place_spies, remove_spies
@@ -199,7 +199,7 @@ def _watched_class(base: type) -> type:
         "setup_chain": _resetting_setup(base),
     }
     if issubclass(base, BaseHMC):
-        namespace["_hamiltonian_step"] = _classifying_trajectory(base)
+        namespace |= trajectory_listener(base, _keep_cause)
     return type(base)(base.__name__, (base,), namespace)
 
 
@@ -226,17 +226,9 @@ def _resetting_setup(base):
     return setup_chain
 
 
-def _classifying_trajectory(base):
-    inner = base._hamiltonian_step
-
-    def _hamiltonian_step(self, start, p0, step_size):
-        result = inner(self, start, p0, step_size)
-        if result.divergence_info:
-            watch = self._watchdog
-            watch.cause, watch.bad = trajectory_cause(start, result.divergence_info)
-        return result
-
-    return _hamiltonian_step
+def _keep_cause(step, start, info) -> None:
+    watch = step._watchdog
+    watch.cause, watch.bad = trajectory_cause(start, info)
 
 
 def _counting_step(base):
