@@ -240,7 +240,7 @@ def test_log_tails_of_illegal_parameters_are_nan(parameters):
 
 @pytest.mark.parametrize(
     "linker",
-    ["NUMBA", "JAX", *(pytest.param(name, marks=pytest.mark.soak) for name in ("CVM", "C"))],
+    ["FAST_COMPILE", *(pytest.param(linker, marks=pytest.mark.soak) for linker in LINKERS)],
 )
 def test_a_bound_out_of_reach_has_all_the_mass(linker):
     """More than 1.8e308 sigmas away: 0 and 1 to every use, with derivatives that are numbers."""
