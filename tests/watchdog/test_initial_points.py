@@ -12,7 +12,6 @@ from pymc_safetrunc.distributions.truncated_normal import TruncatedNormal
 from pymc_safetrunc.watchdog import SamplingAborted, WatchdogPolicy, sample
 from pymc_safetrunc.watchdog.counter import Cause
 from pymc_safetrunc.watchdog.reporting import Stop, build_report
-from tests import optional
 
 
 @pytest.mark.parametrize("cores", [1, 2])
@@ -44,13 +43,10 @@ def test_a_log_density_that_is_never_finite_is_given_up(attempts, tried, setting
     assert f"{tried} starting points tried" in str(caught.value)
 
 
-@pytest.mark.parametrize("sampler", ["pymc", "nutpie"])
-def test_a_single_attempt_is_allowed(sampler, doomed, settings):
-    if sampler == "nutpie":
-        optional.require("nutpie")
+def test_a_single_attempt_is_allowed(doomed, settings):
     policy = WatchdogPolicy(max_init_attempts=1)
     with doomed, pytest.raises(SamplingAborted) as caught:
-        sample(nuts_sampler=sampler, watchdog=policy, **settings)
+        sample(nuts_sampler="pymc", watchdog=policy, **settings)
     assert set(caught.value.report.point) == {"s_log__", "V_interval__"}
     assert "1 starting point tried" in str(caught.value)
 

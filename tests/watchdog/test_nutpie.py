@@ -72,11 +72,12 @@ def test_options_reach_nutpie(healthy, brief):
 
 def test_the_doomed_model_is_stopped_before_it_starts(doomed, brief):
     with doomed, pytest.raises(SamplingAborted) as caught:
-        sample(**brief)
+        sample(watchdog=WatchdogPolicy(max_init_attempts=1), **brief)
     report = caught.value.report
     assert (report.sampler, report.phase) == ("nutpie", "initial point")
     assert report.cause == "gradient-at-state"
     assert set(report.point) == {"s_log__", "V_interval__"}
+    assert "1 starting point tried" in str(caught.value)
     assert "infinite, from up" in str(caught.value)
 
 
