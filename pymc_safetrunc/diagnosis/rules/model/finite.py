@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from pymc_safetrunc.diagnosis.examination import examine
+from pymc_safetrunc.diagnosis.examination import NO_DENSITY, examine
 from pymc_safetrunc.diagnosis.expression import plain
 from pymc_safetrunc.diagnosis.facts import Facts, Kind, Probe
 from pymc_safetrunc.diagnosis.rules.model import remedies
@@ -127,6 +127,8 @@ def _of_logp(kind: Kind, by_design: bool, no_good: bool, share: float) -> Severi
 
 def _finding(facts: Facts, quantity, sighting: Sighting, severity: Severity) -> Finding:
     cause = sighting.cause
+    if cause.rule == NO_DENSITY:
+        return cause
     places = []
     for kind in KINDS:
         if number := sighting.points[kind]:

@@ -59,7 +59,7 @@ def overflow_prone(facts: Facts) -> Iterator[Finding]:
     terms = {
         term: wanted
         for term in (*model.basic_RVs, *model.potentials)
-        if (wanted := _wanted(term, model))
+        if term not in facts.refused and (wanted := _wanted(term, model))
     }
     if not terms:
         return

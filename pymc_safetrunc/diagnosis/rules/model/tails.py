@@ -117,7 +117,7 @@ def _tails(facts: Facts) -> Iterator[tuple[Variable, list[tuple[Probe, Tail]]]]:
     probes = [*facts.of("initial", "jittered")[:POINTS], *facts.of("prior")[:POINTS]]
     for rv in facts.model.basic_RVs:
         law = plain_rv(rv)
-        if not is_truncation(law) or not is_pymc(law):
+        if rv in facts.refused or not is_truncation(law) or not is_pymc(law):
             continue
         of_normal = isinstance(law.owner.op, TruncatedNormalRV)
         reader = (_normal if of_normal else _any_family)(facts, rv, law)
@@ -165,13 +165,9 @@ def _any_family(facts: Facts, rv: Variable, law: Variable):
     # of a discrete distribution the whole lower bound is kept
     below = lower - 1 if base.type.dtype.startswith("int") else lower
     like = pm.math.zeros_like(rv, dtype="float64")
-    try:
-        pair = [pm.logcdf(base, like + bound, warn_rvs=False) for bound in (below, upper)]
-        above = pm.logccdf(base, like + below, warn_rvs=False)
-        expressions = Expressions(facts.model, [*pair, above])
-    except NotImplementedError:
-        facts.notes.append(f"{rv.name}: its distribution has no CDF, so its tails were not checked")
-        return lambda probe: None
+    pair = [pm.logcdf(base, like + bound, warn_rvs=False) for bound in (below, upper)]
+    above = pm.logccdf(base, like + below, warn_rvs=False)
+    expressions = Expressions(facts.model, [*pair, above])
     has_upper = not (isinstance(upper, Constant) and np.isposinf(upper.data).all())
 
     def read(probe: Probe) -> Tail | None:
