@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Diagnosis", "Finding", "ModelCheck", "WatchdogReport"]
+__all__ = ["Diagnosis", "Finding", "ModelCheck", "Severity", "WatchdogReport"]
 
 Severity = Literal["error", "warning", "hint"]
 

@@ -24,12 +24,11 @@ from pymc_safetrunc.diagnosis.facts import (
 from pymc_safetrunc.diagnosis.point import resolve_model
 from pymc_safetrunc.diagnosis.rules.model import CHEAP, RULES, ModelRule
 from pymc_safetrunc.findings import Finding, ModelCheck
+from pymc_safetrunc.report.words import by_severity
 
 __all__ = ["check_model", "gather", "quick_check"]
 
 _log = logging.getLogger(__name__)
-
-_ORDER = {"error": 0, "warning": 1, "hint": 2}
 
 
 def check_model(
@@ -172,7 +171,7 @@ def _check(facts: Facts, rules: tuple[ModelRule, ...], started: float) -> ModelC
     for probe in facts.probes:
         points[probe.kind] = points.get(probe.kind, 0) + 1
     return ModelCheck(
-        findings=tuple(sorted(findings, key=lambda f: _ORDER[f.severity])),
+        findings=by_severity(findings),
         points=points,
         variables=tuple(value.name for value in facts.model.value_vars),
         notes=tuple(dict.fromkeys(facts.notes)),

@@ -29,6 +29,7 @@ from pymc_safetrunc.diagnosis.rules import UNKNOWN, Case, Match, recognise, same
 from pymc_safetrunc.diagnosis.rules.truncation import safe_remedy
 from pymc_safetrunc.diagnosis.scalars import is_elementwise, operation_name
 from pymc_safetrunc.findings import Diagnosis, Finding
+from pymc_safetrunc.report.words import by_severity
 
 __all__ = ["diagnose", "examine"]
 
@@ -38,7 +39,6 @@ NO_DENSITY = "no-logp"
 TIME_LIMIT = 30.0
 # Intermediate arrays may take as much as the model's own data, and never less than this.
 SMALLEST_BUDGET = 4 << 20
-_ORDER = {"error": 0, "warning": 1, "hint": 2}
 
 
 def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None) -> Diagnosis:
@@ -119,7 +119,7 @@ def examine(model: Model, values: Mapping[str, np.ndarray], gradients: bool = Tr
         left = [term.name for term in terms if term.name not in examined]
         notes.append(f"Stopped after {TIME_LIMIT:g} s; not examined in full: {', '.join(left)}.")
     return Diagnosis(
-        findings=tuple(sorted(findings, key=lambda f: _ORDER[f.severity])),
+        findings=by_severity(findings),
         point=shown(values),
         factors=tuple(examined),
         complete=complete,

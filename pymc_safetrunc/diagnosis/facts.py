@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from pymc.blocking import DictToArrayBijection
@@ -18,9 +18,19 @@ from pytensor.graph.basic import Variable
 from pymc_safetrunc.diagnosis.distribution import plain_rv
 from pymc_safetrunc.diagnosis.errors import OutOfTime, first_line
 
-__all__ = ["Density", "Facts", "Kind", "Probe", "compiled_density", "points_of", "probed"]
+__all__ = [
+    "KINDS",
+    "Density",
+    "Facts",
+    "Kind",
+    "Probe",
+    "compiled_density",
+    "points_of",
+    "probed",
+]
 
 Kind = Literal["initial", "jittered", "prior", "corner"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Point = Mapping[str, np.ndarray]
 # Log-density and the gradient by each continuous value variable (none where there is no gradient).
 Density = Callable[[Point], tuple[float, dict[str, np.ndarray]]]

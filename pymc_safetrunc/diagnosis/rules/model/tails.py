@@ -26,6 +26,7 @@ from pymc_safetrunc.diagnosis.expressions import Expressions
 from pymc_safetrunc.diagnosis.facts import Facts, Probe
 from pymc_safetrunc.diagnosis.rules.truncation import safe_remedy
 from pymc_safetrunc.findings import Finding
+from pymc_safetrunc.report.words import at_point
 
 __all__ = ["digits_left", "empty_truncation", "tail_truncation"]
 
@@ -63,9 +64,9 @@ def empty_truncation(facts: Facts) -> Iterator[Finding]:
                 "empty-truncation",
                 "warning",
                 f"Between its bounds {plain(rv.name or '')}{_entry(index)} keeps {kept} of its "
-                f"distribution {_place(probe)}. Bounds and location are far apart: one of them, "
-                "or their unit, is probably not what was meant. If it is, the safe distribution "
-                "is exact there.",
+                f"distribution {at_point(probe.kind)}. Bounds and location are far apart: one of "
+                "them, or their unit, is probably not what was meant. If it is, the safe "
+                "distribution is exact there.",
                 factor=rv.name,
                 index=index or None,
                 remedy=safe_remedy(rv),
@@ -89,7 +90,7 @@ def tail_truncation(facts: Facts) -> Iterator[Finding]:
             "tail-truncation",
             _grade(probe),
             f"PyMC's log-density of {plain(rv.name or '')}{_entry(index)} has {left} left "
-            f"{_place(probe)}: between the bounds lies a far tail or a narrow slice of the "
+            f"{at_point(probe.kind)}: between the bounds lies a far tail or a narrow slice of the "
             "distribution, and two numbers that are almost the same are subtracted.",
             factor=rv.name,
             quantity="logp",
@@ -100,13 +101,6 @@ def tail_truncation(facts: Facts) -> Iterator[Finding]:
 
 def _grade(probe: Probe):
     return "warning" if probe.kind in ("initial", "jittered") else "hint"
-
-
-def _place(probe: Probe) -> str:
-    return {
-        "initial": "at the initial point",
-        "jittered": "at a jittered starting point",
-    }.get(probe.kind, "at a draw from the prior")
 
 
 def _entry(index: tuple[int, ...]) -> str:
