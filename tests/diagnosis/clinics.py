@@ -250,6 +250,7 @@ def overflow(use):
     pm.Bernoulli("well_logit", logit_p=wide * x, observed=counts)
     pm.Potential("well_log", pt.log(pm.HalfNormal("h")))
     pm.Potential("well_sum", pm.math.logsumexp(pt.stack([wide * x, -wide * x]), axis=0).sum())
+    pm.Potential("well_held", -pt.exp(pt.minimum(wide, 700.0)))
     pm.Potential("well_square", -pt.exp(-(wide**2)))
     # its survival function is guarded by PyMC
     pm.Censored("well_inside_pymc", pm.Normal.dist(wide * x, 1), 0, None, observed=np.zeros(7))
