@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Diagnosis", "Finding", "ModelCheck", "WatchdogReport"]
+__all__ = ["Diagnosis", "Finding", "ModelCheck", "Severity", "WatchdogReport"]
 
 # Numbers that JSON has not, by the words that stand for them.
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from typing import Any
 
 import numpy as np
 from pymc.model import Model
+from pytensor.graph.basic import Variable
 
-from pymc_safetrunc.diagnosis.errors import OutOfTime
+from pymc_safetrunc.diagnosis.errors import OutOfTime, first_line
+from pymc_safetrunc.diagnosis.factors import without_density
 from pymc_safetrunc.diagnosis.facts import (
     Density,
     Facts,
@@ -21,10 +24,11 @@ from pymc_safetrunc.diagnosis.facts import (
 from pymc_safetrunc.diagnosis.point import resolve_model
 from pymc_safetrunc.diagnosis.rules.model import CHEAP, RULES, ModelRule
 from pymc_safetrunc.findings import Finding, ModelCheck
+from pymc_safetrunc.report.words import by_severity
 
 __all__ = ["check_model", "gather", "quick_check"]
 
-_ORDER = {"error": 0, "warning": 1, "hint": 2}
+_log = logging.getLogger(__name__)
 
 
 def check_model(
@@ -87,11 +91,22 @@ def gather(model: Model, random_seed: Any, draws: int) -> Facts:
     """Evaluate a model at every point worth looking at."""
     notes: list[str] = []
     rng = np.random.default_rng(random_seed)
+    refused: frozenset[Variable] = frozenset()
     with model:
-        density = compiled_density(model, notes)
+        try:
+            density = compiled_density(model, notes)
+        except Exception:
+            refused = frozenset(without_density(model))
+            if not refused:
+                raise
+            density = _unknown
         points = list(points_of(model, draws, rng, notes))
     probes = tuple(probed(density, kind, point) for kind, point in points)
-    return Facts(model, density, probes, notes=notes)
+    return Facts(model, density, probes, notes=notes, refused=refused)
+
+
+def _unknown(point: Point) -> tuple[float, dict[str, np.ndarray]]:
+    return math.nan, {}
 
 
 def quick_check(
@@ -141,17 +156,22 @@ def _check(facts: Facts, rules: tuple[ModelRule, ...], started: float) -> ModelC
         if time.monotonic() > facts.deadline:
             break
         try:
-            findings += rule(facts)
+            for finding in rule(facts):
+                findings.append(finding)
         except OutOfTime:
-            if facts.deadline == math.inf:
-                raise
             break
+        except Exception as error:  # what the other rules find must not be lost
+            _log.debug("A rule failed.", exc_info=True)
+            facts.notes.append(
+                f"{rule.__name__.replace('_', '-')} could not be looked for: "
+                f"{type(error).__name__}: {first_line(error)}"
+            )
     findings = [f for f in findings if not _told_better(f, findings)]
     points: dict[str, int] = {}
     for probe in facts.probes:
         points[probe.kind] = points.get(probe.kind, 0) + 1
     return ModelCheck(
-        findings=tuple(sorted(findings, key=lambda f: _ORDER[f.severity])),
+        findings=by_severity(findings),
         points=points,
         variables=tuple(value.name for value in facts.model.value_vars),
         notes=tuple(dict.fromkeys(facts.notes)),

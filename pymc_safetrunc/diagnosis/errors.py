@@ -2,7 +2,7 @@
 
 from pytensor.graph.basic import Apply
 
-__all__ = ["OperationFailed", "OutOfTime"]
+__all__ = ["OperationFailed", "OutOfTime", "first_line"]
 
 
 class OutOfTime(Exception):
@@ -16,3 +16,8 @@ class OperationFailed(Exception):
         super().__init__(f"{type(node.op).__name__}: {error}")
         self.node = node
         self.error = error
+
+
+def first_line(error: Exception) -> str:
+    """First line of what an error says, its name if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

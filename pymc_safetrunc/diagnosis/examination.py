@@ -12,24 +12,33 @@ from pymc.model import Model
 from pytensor.graph.basic import Variable
 
 from pymc_safetrunc.diagnosis.context import Context
+from pymc_safetrunc.diagnosis.distribution import is_pymc, is_truncation, plain_rv
 from pymc_safetrunc.diagnosis.errors import OperationFailed, OutOfTime
 from pymc_safetrunc.diagnosis.evaluation import Evaluation
-from pymc_safetrunc.diagnosis.expression import Namer
-from pymc_safetrunc.diagnosis.factors import Factor, factors_of, model_data_bytes
+from pymc_safetrunc.diagnosis.expression import Namer, plain
+from pymc_safetrunc.diagnosis.factors import (
+    Factor,
+    factors_of,
+    model_data_bytes,
+    without_density,
+)
 from pymc_safetrunc.diagnosis.nonfinite import first_bad
 from pymc_safetrunc.diagnosis.point import resolve, shown
 from pymc_safetrunc.diagnosis.provenance import trace
 from pymc_safetrunc.diagnosis.rules import UNKNOWN, Case, Match, recognise, same_cause
+from pymc_safetrunc.diagnosis.rules.truncation import safe_remedy
 from pymc_safetrunc.diagnosis.scalars import is_elementwise, operation_name
 from pymc_safetrunc.findings import Diagnosis, Finding
+from pymc_safetrunc.report.words import by_severity
 
 __all__ = ["diagnose", "examine"]
 
+# Rule of a variable for which PyMC has no log-density.
+NO_DENSITY = "no-logp"
 # Seconds after which what was found so far is returned.
 TIME_LIMIT = 30.0
 # Intermediate arrays may take as much as the model's own data, and never less than this.
 SMALLEST_BUDGET = 4 << 20
-_ORDER = {"error": 0, "warning": 1, "hint": 2}
 
 
 def diagnose(point: Mapping[str, Any] | None = None, model: Model | None = None) -> Diagnosis:
@@ -88,6 +97,10 @@ def examine(model: Model, values: Mapping[str, np.ndarray], gradients: bool = Tr
     notes: list[str] = []
     examined: list[str] = []
     complete = True
+    for term, reason in without_density(model).items():
+        findings.append(_no_density(term, reason))
+        examined.append(str(term.name))
+        notes.append("No other factor was examined: PyMC builds all log-densities, or none.")
     for factor in factors_of(model):
         if time.monotonic() > deadline:
             complete = False
@@ -106,11 +119,11 @@ def examine(model: Model, values: Mapping[str, np.ndarray], gradients: bool = Tr
         left = [term.name for term in terms if term.name not in examined]
         notes.append(f"Stopped after {TIME_LIMIT:g} s; not examined in full: {', '.join(left)}.")
     return Diagnosis(
-        findings=tuple(sorted(findings, key=lambda f: _ORDER[f.severity])),
+        findings=by_severity(findings),
         point=shown(values),
         factors=tuple(examined),
         complete=complete,
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
         seconds=time.monotonic() - started,
     )
 
@@ -169,6 +182,20 @@ def _finding(case: Case, match: Match) -> Finding:
         index=match.index if match.index is not UNKNOWN else case.origin.index,
         source=match.source or case.origin.source,
         remedy=match.remedy,
+    )
+
+
+def _no_density(term: Variable, reason: str) -> Finding:
+    law = plain_rv(term)
+    safe = is_truncation(law) and is_pymc(law)
+    return Finding(
+        rule=NO_DENSITY,
+        severity="error",
+        message=f"PyMC has no log-density for {plain(term.name or '')}: {reason}."
+        + " This package's distribution has one." * safe,
+        factor=term.name,
+        quantity="logp",
+        remedy=safe_remedy(term) if safe else None,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pymc as pm
 import pytensor
-import pytensor.tensor as pt
 from pymc.model import Model
 from pymc.pytensorf import rewrite_pregrad
 from pytensor.compile.sharedvalue import SharedVariable
@@ -19,12 +19,13 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, graph_inputs
 from pytensor.tensor.variable import TensorVariable
 
-from pymc_safetrunc.diagnosis.distribution import is_array, plain_rv
+from pymc_safetrunc.diagnosis.distribution import is_array, plain_rv, tensor_of
+from pymc_safetrunc.diagnosis.errors import first_line
 from pymc_safetrunc.diagnosis.rewriting import inline_inner_graphs, remove_checks, rewriter
 
 Quantity = Literal["logp", "gradient"]
 
-__all__ = ["Factor", "factors_of", "model_data_bytes"]
+__all__ = ["Factor", "factors_of", "model_data_bytes", "without_density"]
 
 
 @dataclass
@@ -60,6 +61,7 @@ class _Terms:
     terms: tuple[Variable, ...]
     kinds: list[str]
     logps: list[TensorVariable]
+    refused: dict[Variable, str]
     continuous: list[Variable]
     checked: bool
     inputs: dict[Variable, np.ndarray]
@@ -75,8 +77,23 @@ _KNOWN: WeakKeyDictionary[Model, _Terms] = WeakKeyDictionary()
 def factors_of(model: Model) -> Iterator[Factor]:
     """Build the factors of a model one after the other; a second time they are at hand.
 
-    Values are no part of them: data may change in between.
+    Values are no part of them: data may change in between. There are none where a variable has no
+    log-density, see `without_density`.
     """
+    known = _known(model)
+    for position in range(len(known.terms)):
+        if position not in known.built:
+            with _without_traces():
+                known.built[position] = _factor(known, position)
+        yield known.built[position]
+
+
+def without_density(model: Model) -> dict[Variable, str]:
+    """Variables whose log-density cannot be built, each with the reason."""
+    return _known(model).refused
+
+
+def _known(model: Model) -> _Terms:
     terms = (*model.free_RVs, *model.observed_RVs, *model.potentials)
     key = (*terms, *model.value_vars, *model.rvs_to_values.values(), model.check_bounds)
     known = _KNOWN.get(model)
@@ -86,11 +103,7 @@ def factors_of(model: Model) -> Iterator[Factor]:
         # where a variable was made is of no interest here, and takes a quarter of the time
         with _without_traces():
             known = _KNOWN[model] = _terms(model, key, terms)
-    for position in range(len(terms)):
-        if position not in known.built:
-            with _without_traces():
-                known.built[position] = _factor(known, position)
-        yield known.built[position]
+    return known
 
 
 def _without_traces():
@@ -98,28 +111,48 @@ def _without_traces():
 
 
 def _terms(model: Model, key: tuple[Any, ...], terms: tuple[Variable, ...]) -> _Terms:
-    logps = model.logp(vars=terms, sum=False)
-    logps = [pt.as_tensor(logp, allow_xtensor_conversion=True) for logp in logps]
+    kinds = dict.fromkeys(model.free_RVs, "free")
+    kinds |= dict.fromkeys(model.observed_RVs, "observed")
+    kinds |= dict.fromkeys(model.potentials, "potential")
+    refused: dict[Variable, str] = {}
+    logps: list[TensorVariable] = []
+    try:
+        logps = [tensor_of(logp) for logp in model.logp(vars=terms, sum=False)]
+    except Exception:
+        # of one variable that has none, though the others may have theirs: PyMC builds all or none
+        refused = _without_density(model.basic_RVs)
+        if not refused:
+            raise
+        terms = ()
     arrays, labels = _user_arrays(model, logps)
     if arrays:
-        logps = graph_replace(logps, list(arrays.items()), strict=False)
+        logps = cast(list[TensorVariable], graph_replace(logps, list(arrays.items()), strict=False))
     values = {rv: model.rvs_to_values[rv] for rv in model.observed_RVs}
-    kinds = [
-        *("free" for _ in model.free_RVs),
-        *("observed" for _ in model.observed_RVs),
-        *("potential" for _ in model.potentials),
-    ]
     return _Terms(
         key=key,
         terms=terms,
-        kinds=kinds,
+        kinds=[kinds[term] for term in terms],
         logps=logps,
+        refused=refused,
         continuous=list(model.continuous_value_vars),
         checked=model.check_bounds,
         inputs={variable: cast(Constant, x).data for x, variable in arrays.items()},
         labels=labels,
         observed={rv: arrays.get(value, value) for rv, value in values.items()},
     )
+
+
+def _without_density(rvs: Sequence[Variable]) -> dict[Variable, str]:
+    """Variables that have no log-density by themselves, each with the reason."""
+    refused = {}
+    for rv in rvs:
+        law = plain_rv(rv)
+        try:
+            pm.logp(law, law.type(), warn_rvs=False)
+        except Exception as error:  # a user's distribution may raise what it likes
+            # the words alone: a traceback would hold the model
+            refused[rv] = first_line(error)
+    return refused
 
 
 def _factor(known: _Terms, position: int) -> Factor:
@@ -134,12 +167,11 @@ def _factor(known: _Terms, position: int) -> Factor:
         try:
             gradient = pytensor.grad(total, value, disconnected_inputs="ignore")
         except Exception as error:  # a user's Op may raise what it likes when differentiated
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            notes.append(f"{term.name}: no gradient with respect to {value.name} ({reason})")
+            notes.append(
+                f"{term.name}: no gradient with respect to {value.name} ({first_line(error)})"
+            )
             continue
-        outputs["gradient", value.name] = pt.as_tensor(
-            cast(Variable, gradient), allow_xtensor_conversion=True
-        )
+        outputs["gradient", value.name] = tensor_of(cast(Variable, gradient))
     fgraph = FunctionGraph(outputs=list(outputs.values()), clone=True, copy_inputs=False)
     inline_inner_graphs(fgraph)
     if not known.checked:

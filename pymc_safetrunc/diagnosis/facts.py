@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from pymc.blocking import DictToArrayBijection
@@ -16,11 +16,21 @@ from pymc.model import Model
 from pytensor.graph.basic import Variable
 
 from pymc_safetrunc.diagnosis.distribution import plain_rv
-from pymc_safetrunc.diagnosis.errors import OutOfTime
+from pymc_safetrunc.diagnosis.errors import OutOfTime, first_line
 
-__all__ = ["Density", "Facts", "Kind", "Probe", "compiled_density", "points_of", "probed"]
+__all__ = [
+    "KINDS",
+    "Density",
+    "Facts",
+    "Kind",
+    "Probe",
+    "compiled_density",
+    "points_of",
+    "probed",
+]
 
 Kind = Literal["initial", "jittered", "prior", "corner"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Point = Mapping[str, np.ndarray]
 # Log-density and the gradient by each continuous value variable (none where there is no gradient).
 Density = Callable[[Point], tuple[float, dict[str, np.ndarray]]]
@@ -53,7 +63,9 @@ class Probe:
 class Facts:
     """A model at many points.
 
-    `deadline` is a value of `time.monotonic` after which a rule gives up what it has not done.
+    `deadline` is a value of `time.monotonic` after which a rule gives up what it has not done;
+    `refused` are the variables for which PyMC has no log-density: with any of them the model has
+    none either, and only what is not a log-density can be looked at.
     """
 
     model: Model
@@ -61,6 +73,7 @@ class Facts:
     probes: tuple[Probe, ...]
     deadline: float = math.inf
     notes: list[str] = field(default_factory=list)
+    refused: frozenset[Variable] = frozenset()
 
     def of(self, *kinds: Kind) -> list[Probe]:
         """Probes of these kinds."""
@@ -87,11 +100,12 @@ def compiled_density(model: Model, notes: list[str]) -> Density:
         try:
             function = model.logp_dlogp_function(ravel_inputs=True, initial_point=start)
         except Exception as error:  # a user's Op may raise what it likes when differentiated
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            notes.append(f"The model has no gradient, so that only values were checked: {reason}")
+            reason = first_line(error)
         else:
             return _with_gradient(function, continuous)
     logp = model.compile_logp(sum=True)
+    if continuous:
+        notes.append(f"The model has no gradient, so that only values were checked: {reason}")
     names = [value.name for value in model.value_vars]
     return lambda point: (float(logp({name: point[name] for name in names})), {})
 
@@ -152,6 +166,5 @@ def _drawn(model: Model, how, number: int, rng, notes: list[str]) -> Iterator[Po
             for seed in rng.integers(2**30, size=number):
                 yield draw(int(seed))
     except Exception as error:  # a distribution without draws, a truncation without mass
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         what = "prior" if "overrides" in how else "jittered"
-        notes.append(f"Some {what} points are missing: {type(error).__name__}: {reason}")
+        notes.append(f"Some {what} points are missing: {type(error).__name__}: {first_line(error)}")

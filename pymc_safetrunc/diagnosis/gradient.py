@@ -16,6 +16,7 @@ from pymc_safetrunc.diagnosis.difference import (
     central_difference,
     is_random,
 )
+from pymc_safetrunc.diagnosis.errors import first_line
 from pymc_safetrunc.diagnosis.point import resolve
 
 if TYPE_CHECKING:
@@ -135,8 +136,9 @@ def _functions(model: Model, values: dict[str, np.ndarray]):
         try:
             slope = pytensor.grad(replaced, vector, disconnected_inputs="ignore")
         except Exception as error:  # a user's Op may raise what it likes when differentiated
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ValueError(f"The log-density of this model has no gradient: {reason}") from error
+            raise ValueError(
+                f"The log-density of this model has no gradient: {first_line(error)}"
+            ) from error
         gradient = compile([vector], slope, **options)
     start = np.concatenate(
         [np.asarray(values[v.name], "float64").ravel() for v in continuous]

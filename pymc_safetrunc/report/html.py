@@ -17,8 +17,16 @@ from pymc_safetrunc.report.text import (
     stopped,
     where,
 )
+from pymc_safetrunc.report.words import with_repeats
 
-__all__ = ["diagnosis_html", "finding_html", "safe", "watchdog_html"]
+__all__ = [
+    "diagnosis_html",
+    "finding_html",
+    "findings_html",
+    "fragment",
+    "safe",
+    "watchdog_html",
+]
 
 # Colours that keep a contrast of at least 4.5 on white and on a notebook's dark background
 # are scarce: the marks carry their own background, text inherits the notebook's colour.
@@ -51,35 +59,45 @@ def safe(text: object) -> str:
 
 def finding_html(finding: Finding) -> str:
     """HTML fragment of one finding."""
-    return f'{STYLE}<div class="pst">{_finding(finding)}</div>'
+    return fragment(findings_html([finding]))
 
 
 def diagnosis_html(diagnosis: Diagnosis) -> str:
     """HTML fragment of a diagnosis."""
-    notes = "".join(f'<p class="pst-note">{safe(note)}</p>' for note in diagnosis.notes)
-    findings, shown = "", set()
-    for finding in diagnosis.findings:
-        findings += _finding(finding, unfolded=finding.remedy not in shown)
-        shown.add(finding.remedy)
-    return (
-        f'{STYLE}<div class="pst"><p><strong>Diagnosis:</strong> {safe(headline(diagnosis))}</p>'
-        f"{findings}{notes}{_point(diagnosis)}</div>"
-    )
+    return fragment(_diagnosis(diagnosis))
 
 
 def watchdog_html(report: WatchdogReport) -> str:
     """HTML fragment of why sampling ended."""
-    found = "" if report.diagnosis is None else diagnosis_html(report.diagnosis)
+    found = "" if report.diagnosis is None else f"<div>{_diagnosis(report.diagnosis)}</div>"
     rest = "".join(f"<p>{safe(line)}</p>" for line in (*report.advice, *kept(report)))
     values = _pairs(point_values(report))
     at = f"<p>{POINT_TITLE}</p>{values}" if values else ""
-    return (
-        f'{STYLE}<div class="pst"><p><strong>{safe(stopped(report))}</strong></p>'
-        f"<p>{safe(cause(report))}</p>{at}{found}{rest}</div>"
+    return fragment(
+        f"<p><strong>{safe(stopped(report))}</strong></p>"
+        f"<p>{safe(cause(report))}</p>{at}{found}{rest}"
     )
 
 
-def _finding(finding: Finding, unfolded: bool = True) -> str:
+def fragment(content: str) -> str:
+    """Content with the style it needs: a fragment that stands by itself."""
+    return f'{STYLE}<div class="pst">{content}</div>'
+
+
+def findings_html(findings: Iterable[Finding]) -> str:
+    """Findings one below the other; a remedy that was shown before is folded."""
+    return "".join(_finding(finding, not repeated) for finding, repeated in with_repeats(findings))
+
+
+def _diagnosis(diagnosis: Diagnosis) -> str:
+    notes = "".join(f'<p class="pst-note">{safe(note)}</p>' for note in diagnosis.notes)
+    return (
+        f"<p><strong>Diagnosis:</strong> {safe(headline(diagnosis))}</p>"
+        f"{findings_html(diagnosis.findings)}{notes}{_point(diagnosis)}"
+    )
+
+
+def _finding(finding: Finding, unfolded: bool) -> str:
     remedy = ""
     if finding.remedy:
         remedy = (

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pymc_safetrunc.findings import Diagnosis, Finding, WatchdogReport
+from pymc_safetrunc.report.words import count, count_severities, with_repeats
 
 __all__ = [
     "POINT_TITLE",
@@ -65,12 +66,8 @@ def where(finding: Finding) -> str:
 
 def headline(diagnosis: Diagnosis) -> str:
     """Say the verdict in one line."""
-    counts = [
-        _count(number, severity)
-        for severity in ("error", "warning", "hint")
-        if (number := sum(f.severity == severity for f in diagnosis.findings))
-    ]
-    examined = _count(len(diagnosis.factors), "factor")
+    counts = count_severities(diagnosis.findings)
+    examined = count(len(diagnosis.factors), "factor")
     if diagnosis.findings:
         listed = ", ".join(counts[:-1]) + " and " * (len(counts) > 1) + counts[-1]
         verdict = f"{listed} in {examined}"
@@ -83,19 +80,11 @@ def headline(diagnosis: Diagnosis) -> str:
     return verdict
 
 
-def finding_rich(finding: Finding) -> RenderableType:
-    """Renderable of one finding."""
-    return _finding(finding)
-
-
 def diagnosis_rich(diagnosis: Diagnosis) -> RenderableType:
     """Renderable of a diagnosis; a remedy that was shown before is not repeated."""
     parts: list[RenderableType] = [Text(f"Diagnosis: {headline(diagnosis)}", style="bold")]
-    shown: set[str] = set()
-    for finding in diagnosis.findings:
-        parts += [Text(""), _finding(finding, repeated=finding.remedy in shown)]
-        if finding.remedy:
-            shown.add(finding.remedy)
+    for finding, repeated in with_repeats(diagnosis.findings):
+        parts += [Text(""), finding_rich(finding, repeated)]
     parts += [Text(f"Note: {printable(note)}", style="dim") for note in diagnosis.notes]
     return Group(*parts)
 
@@ -191,7 +180,8 @@ def render(renderable: RenderableType, width: int = WIDTH) -> str:
     return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
 
 
-def _finding(finding: Finding, repeated: bool = False) -> Group:
+def finding_rich(finding: Finding, repeated: bool = False) -> Group:
+    """Renderable of one finding, without its remedy if that was shown before."""
     mark, style = _MARK[finding.severity]
     head = Text.assemble(
         (f"{mark} ", style), (where(finding), "bold"), (f"  [{printable(finding.rule)}]", "dim")
@@ -224,7 +214,3 @@ def facts(finding: Finding) -> Iterable[tuple[str, str]]:
         ("source", finding.source),
     ]
     return [(label, value) for label, value in pairs if value]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

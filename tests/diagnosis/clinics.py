@@ -82,6 +82,22 @@ def inverted(use):
     pst.Truncated("well_rounded", counts, lower=pm.Data("low", 1.6), upper=narrow, observed=[2])
 
 
+@clinic("no-logp")
+def without_log_density(use):
+    x = pm.Normal("x")
+
+    def truncated(name, base, lower, upper):
+        middle = (lower + upper) / 2
+        use(name, "Truncated", pm.Truncated)(name, base, lower=lower, upper=upper, observed=middle)
+
+    truncated("sick_direction", pm.VonMises.dist(0, 1), -1, 1)
+    truncated("sick_table", pm.Interpolated.dist(np.arange(3.0), np.ones(3)), 0.1, 0.5)
+    truncated("sick_amplitude", pm.Rice.dist(nu=1, sigma=1), 0.1, 0.5)
+    truncated("well_gamma", pm.Gamma.dist(2, 1), 0.1, 0.5)
+    pst.Truncated("well_safe", pm.VonMises.dist(0, 1), lower=-1, upper=1, observed=0.1)
+    pm.Normal("well_normal", x, 1, observed=0.1)
+
+
 @clinic("nonfinite-logp")
 def not_finite(use):
     x = pm.Normal("x", initval=0.0)
@@ -234,6 +250,7 @@ def overflow(use):
     pm.Bernoulli("well_logit", logit_p=wide * x, observed=counts)
     pm.Potential("well_log", pt.log(pm.HalfNormal("h")))
     pm.Potential("well_sum", pm.math.logsumexp(pt.stack([wide * x, -wide * x]), axis=0).sum())
+    pm.Potential("well_held", -pt.exp(pt.minimum(wide, 700.0)))
     pm.Potential("well_square", -pt.exp(-(wide**2)))
     # its survival function is guarded by PyMC
     pm.Censored("well_inside_pymc", pm.Normal.dist(wide * x, 1), 0, None, observed=np.zeros(7))

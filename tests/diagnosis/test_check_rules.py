@@ -10,12 +10,13 @@ import pytest
 from pytensor.raise_op import Assert
 
 import pymc_safetrunc as pst
-from pymc_safetrunc.diagnosis import check_model
+from pymc_safetrunc.diagnosis import check, check_model, diagnose
 from pymc_safetrunc.diagnosis.check import gather
 from pymc_safetrunc.diagnosis.facts import Facts, Probe, points_of
 from pymc_safetrunc.diagnosis.rules.model import RULES, bounds, finite, gradients, overflow, tails
 from pymc_safetrunc.diagnosis.rules.model.finite import nonfinite_logp
 from pymc_safetrunc.diagnosis.rules.model.scales import unscaled_parameters
+from pymc_safetrunc.findings import Finding
 from tests.diagnosis.clinics import CLINICS
 from tests.diagnosis.interpreted import interpreted
 
@@ -24,7 +25,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
 EVERY_RULE = {*CLINICS, "unscaled-parameters"}
 ERRORS = {
     *("inverted-bounds", "nonfinite-logp", "nonfinite-gradient", "data-outside-bounds"),
-    "wrong-gradient",
+    *("wrong-gradient", "no-logp"),
 }
 # Rules that look at expressions of the model, with the function that applies them.
 EXPRESSIONS_ONLY = {
@@ -35,6 +36,7 @@ EXPRESSIONS_ONLY = {
     "overflow-prone": overflow.overflow_prone,
 }
 WITH_DENSITY = {
+    "no-logp": finite.nonfinite_logp,
     "nonfinite-logp": finite.nonfinite_logp,
     "nonfinite-gradient": finite.nonfinite_gradient,
     "data-outside-bounds": finite.nonfinite_logp,
@@ -324,20 +326,44 @@ def test_the_grade_of_a_log_density_that_is_not_finite(kinds, severity):
 def test_an_infinite_bound_harms_the_gradients_of_what_the_distribution_is_given():
     """Those by the variable itself and by the other bound are finite everywhere."""
     with pm.Model() as model, interpreted():
-        m, s = pm.Normal("m", -1), pm.HalfNormal("s")
+        m = pm.Normal("m", -1)
         given = {"mu": 0, "sigma": 1, "lower": 0, "upper": pm.Data("up", np.inf)}
-        for name, moved in {
-            **{"nothing": {}, "other_bound": {"lower": m}},
-            **{"location": {"mu": m}, "scale": {"sigma": s}},
-        }.items():
-            pm.TruncatedNormal(name, **(given | moved))
+        pm.TruncatedNormal("nothing", **given)
+        pm.TruncatedNormal("other_bound", **(given | {"lower": m}))
+        pm.TruncatedNormal("location", **(given | {"mu": m}))
         facts = gather(model, 1, 0)
     infinite = {f.factor: f.severity for f in bounds.runtime_infinite_bound(facts)}
-    assert infinite == {
-        **{"nothing": "hint", "other_bound": "hint", "location": "error", "scale": "error"}
+    assert infinite == {"nothing": "hint", "other_bound": "hint", "location": "error"}
+    assert {finding.factor for finding in finite.nonfinite_gradient(facts)} == {"location"}
+
+
+def test_a_variable_without_a_log_density_hides_nothing_else():
+    with pm.Model() as model:
+        x, up = pm.Normal("x"), pm.Data("up", np.inf)
+        pm.Truncated("t", pm.VonMises.dist(x, 1), lower=-1, upper=up, observed=[0.1])
+        pm.TruncatedNormal("V", x, 1, lower=0, upper=up, observed=[0.5])
+        pm.Uniform("u", pm.Data("low", 2.0), 1, observed=[1.5])
+    done = check_model(model, draws=3, random_seed=1)
+    assert {(finding.factor, finding.rule) for finding in done.findings} == {
+        *(("t", "no-logp"), ("t", "runtime-infinite-bound")),
+        *(("V", "runtime-infinite-bound"), ("u", "inverted-bounds")),
     }
-    harmed = {finding.factor for finding in finite.nonfinite_gradient(facts)}
-    assert harmed == {name for name, severity in infinite.items() if severity == "error"}
+    (finding,) = diagnose(model=model).findings
+    assert (finding.rule, finding.factor, finding.severity) == ("no-logp", "t", "error")
+    assert "No other factor was examined" in str(diagnose(model=model))
+
+
+def test_a_rule_that_raises_takes_nothing_with_it(monkeypatch):
+    def broken_rule(facts):
+        yield Finding("before", "hint", "found before it broke")
+        raise ZeroDivisionError("no reason\nat all")
+
+    monkeypatch.setattr(check, "RULES", (broken_rule, bounds.inverted_bounds))
+    with pm.Model(), interpreted():
+        pm.Uniform("u", pm.Data("low", 2.0), 1, observed=[1.5])
+        done = check_model(draws=3, random_seed=1)
+    assert {finding.rule for finding in done.findings} == {"before", "inverted-bounds"}
+    assert done.notes == ("broken-rule could not be looked for: ZeroDivisionError: no reason",)
 
 
 def test_flat_without_a_bound_is_worse_than_with_one():
@@ -345,8 +371,8 @@ def test_flat_without_a_bound_is_worse_than_with_one():
         z = pm.Flat("z", shape=2)
         u = pm.Uniform("u", 0, 1, default_transform=None)
         pm.Normal("y", z[0] + 0 * u, 1, observed=0.0)
-        check = check_model(draws=5)
-    found = {f.variable: f.severity for f in check.findings if f.rule == "flat-direction"}
+        done = check_model(draws=5)
+    found = {f.variable: f.severity for f in done.findings if f.rule == "flat-direction"}
     assert found == {"z": "error", "u": "warning"}
 
 
@@ -377,8 +403,8 @@ def test_a_density_that_raises_beside_the_probes():
     with pm.Model(), interpreted():
         x = pm.Normal("x")
         pm.Potential("p", Assert("beyond the edge")(-(x**2), x < 0.1))
-        check = check_model(draws=5, random_seed=1)
-    assert {finding.rule for finding in check.findings} <= {"nonfinite-logp"}
+        done = check_model(draws=5, random_seed=1)
+    assert {finding.rule for finding in done.findings} <= {"nonfinite-logp"}
 
 
 def test_a_factor_where_the_density_raises_beside_the_probes():
@@ -412,9 +438,9 @@ def test_a_density_that_is_another_one_at_every_call_has_no_difference():
     with pm.Model(), interpreted():
         batch = pm.Minibatch(np.arange(100.0), batch_size=5)
         pm.Normal("y", pm.Normal("mu"), 1, observed=batch, total_size=100)
-        check = check_model(draws=3, random_seed=1)
-    assert "wrong-gradient" not in {finding.rule for finding in check.findings}
-    assert any("another one at every call" in note for note in check.notes)
+        done = check_model(draws=3, random_seed=1)
+    assert "wrong-gradient" not in {finding.rule for finding in done.findings}
+    assert any("another one at every call" in note for note in done.notes)
 
 
 def test_no_rule_is_without_a_clinic():

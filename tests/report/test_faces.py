@@ -111,6 +111,11 @@ def in_terminal(thing):
     return console.file.getvalue()
 
 
+def test_a_report_with_a_diagnosis_inside_brings_its_style_once():
+    assert hostile_report("x")._repr_html_().count("<style>") == 1
+    assert hostile("x")._repr_html_().count("<style>") == 1
+
+
 def test_rich_shows_the_same():
     diagnosis = hostile("x")
     for thing in (diagnosis, diagnosis.findings[0], hostile_report("x")):

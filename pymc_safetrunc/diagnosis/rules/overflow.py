@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from pytensor.graph.basic import Constant, Variable
@@ -13,15 +14,31 @@ from pymc_safetrunc.diagnosis.rules import remedies
 from pymc_safetrunc.diagnosis.rules.base import Case, Match
 from pymc_safetrunc.diagnosis.steps import Step
 
-__all__ = ["RULES", "factors"]
+__all__ = ["GROWING", "RULES", "factors"]
 
-# Op: name of the function, where it overflows, and where the remedy holds its argument
-_GROWING = {
-    "Exp": ("exp", 709, "700.0"),
-    "Expm1": ("expm1", 709, "700.0"),
-    "Exp2": ("exp2", 1023, "1000.0"),
-    "Cosh": ("cosh", 710, "700.0"),
-    "Sinh": ("sinh", 710, "700.0"),
+
+class Growing(NamedTuple):
+    """A function that overflows above a number, and where its remedy holds the argument."""
+
+    function: str
+    largest: float
+    limit: str
+    both_sides: bool = False
+
+    def held(self, operand: str) -> str:
+        """Remedy: the function with its argument held."""
+        low = f"-{self.limit}" if self.both_sides else None
+        return remedies.clipped(self.function, low, self.limit, operand)
+
+
+# log(largest float) = 709.78 for exp, 710.47 where the exponential is halved, 1024 for exp2, which
+# the largest float lies just below.
+GROWING = {
+    "Exp": Growing("exp", 709.78, "700.0"),
+    "Expm1": Growing("expm1", 709.78, "700.0"),
+    "Exp2": Growing("exp2", 1023.99, "1000.0"),
+    "Cosh": Growing("cosh", 710.47, "700.0", both_sides=True),
+    "Sinh": Growing("sinh", 710.47, "700.0", both_sides=True),
 }
 # Decimal exponent that a product or sum of what the remedies hold stays below.
 _LARGEST = 300
@@ -29,18 +46,17 @@ _LARGEST = 300
 
 def exp_overflow(case: Case) -> Match | None:
     """Recognise an exponential above the largest float."""
-    step = case.made_by(*_GROWING)
+    step = case.made_by(*GROWING)
     if step is None:
         return None
     operand = step.operands[0]
-    function, beyond, held = _GROWING[step.operation]
-    both = function in ("cosh", "sinh")
+    growing = GROWING[step.operation]
     return Match(
         "exp-overflow",
-        f"{case.upper_subject} overflows{case.at}: {function} of {operand.text}"
-        f" = {operand.value:.6g} is above the largest float ({function} overflows beyond "
-        f"{beyond}).",
-        remedies.clipped(function, f"-{held}" if both else None, held, operand.text),
+        f"{case.upper_subject} overflows{case.at}: {growing.function} of {operand.text}"
+        f" = {operand.value:.6g} is above the largest float ({growing.function} overflows beyond "
+        f"{int(growing.largest)}).",
+        growing.held(operand.text),
     )
 
 

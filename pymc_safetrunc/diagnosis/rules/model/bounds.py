@@ -27,6 +27,7 @@ from pymc_safetrunc.diagnosis.facts import Facts, Probe
 from pymc_safetrunc.diagnosis.rules.model.remedies import in_order
 from pymc_safetrunc.diagnosis.rules.truncation import safe_remedy
 from pymc_safetrunc.findings import Finding, Severity
+from pymc_safetrunc.report.words import at_point
 
 __all__ = ["inverted_bounds", "runtime_infinite_bound"]
 
@@ -42,16 +43,6 @@ def _bounded(facts: Facts) -> Iterator[tuple[Variable, Variable, Variable, Varia
         law = plain_rv(rv)
         if (bounds := bounds_of(law)) is not None:
             yield rv, law, *bounds
-
-
-def _where(probe: Probe) -> str:
-    places = {
-        "initial": "at the initial point",
-        "jittered": "at a jittered starting point",
-        "prior": "at a draw from the prior",
-        "corner": "at a corner",
-    }
-    return places[probe.kind]
 
 
 def _looked_at(facts: Facts, *expressions: Variable) -> list[Probe]:
@@ -150,7 +141,7 @@ def inverted_bounds(facts: Facts) -> Iterator[Finding]:
                 "inverted-bounds",
                 "error" if probe.kind == "initial" else "warning",
                 f"{plain(rv.name or '')} has lower = {low:g} and upper = {high:g}{entry} "
-                f"{_where(probe)}: {rule}",
+                f"{at_point(probe.kind)}: {rule}",
                 factor=rv.name,
                 index=index if entry else None,
                 source=data_behind(lower) or data_behind(upper),

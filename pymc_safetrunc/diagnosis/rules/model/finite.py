@@ -10,21 +10,15 @@ from typing import Literal
 
 import numpy as np
 
-from pymc_safetrunc.diagnosis.examination import examine
+from pymc_safetrunc.diagnosis.examination import NO_DENSITY, examine
 from pymc_safetrunc.diagnosis.expression import plain
-from pymc_safetrunc.diagnosis.facts import Facts, Kind, Probe
+from pymc_safetrunc.diagnosis.facts import KINDS, Facts, Kind, Probe
 from pymc_safetrunc.diagnosis.rules.model import remedies
 from pymc_safetrunc.findings import Finding, Severity
+from pymc_safetrunc.report.words import KINDS as WORDS
 
 __all__ = ["nonfinite_gradient", "nonfinite_logp"]
 
-KINDS: tuple[Kind, ...] = ("initial", "jittered", "prior", "corner")
-_WORDS = {
-    "initial": "the initial point",
-    "jittered": "jittered starting points",
-    "prior": "draws from the prior",
-    "corner": "corners",
-}
 _QUANTITY = {"logp": "log-density", "gradient": "gradient"}
 _BY_DESIGN = "outside-support"
 # Seconds after which causes are only looked for at the first bad point of each kind.
@@ -127,11 +121,14 @@ def _of_logp(kind: Kind, by_design: bool, no_good: bool, share: float) -> Severi
 
 def _finding(facts: Facts, quantity, sighting: Sighting, severity: Severity) -> Finding:
     cause = sighting.cause
+    if cause.rule == NO_DENSITY:
+        return cause
     places = []
     for kind in KINDS:
         if number := sighting.points[kind]:
-            many = f"{number} of {len(facts.of(kind))} " if kind != "initial" else ""
-            places.append(f"{many}{_WORDS[kind]}")
+            one, many = WORDS[kind]
+            of_all = f"{number} of {len(facts.of(kind))} {many}"
+            places.append(f"the {one}" if kind == "initial" else of_all)
     message = f"{cause.message} Seen at {', '.join(places)}."
     observed = cause.factor in {rv.name for rv in facts.model.observed_RVs}
     if quantity == "logp" and cause.rule == _BY_DESIGN and observed:

@@ -16,19 +16,21 @@ from pytensor.tensor.elemwise import Elemwise
 from pymc_safetrunc.diagnosis.distribution import plain_rv
 from pymc_safetrunc.diagnosis.expression import Namer, plain
 from pymc_safetrunc.diagnosis.expressions import Expressions
-from pymc_safetrunc.diagnosis.facts import Facts, Kind
+from pymc_safetrunc.diagnosis.facts import KINDS, Facts, Kind
 from pymc_safetrunc.diagnosis.rules import remedies
+from pymc_safetrunc.diagnosis.rules.overflow import GROWING
 from pymc_safetrunc.diagnosis.scalars import operation_name
 from pymc_safetrunc.findings import Finding
+from pymc_safetrunc.report.words import at_point
 
 __all__ = ["overflow_prone", "reach"]
 
-# Above it the exponential is no float.
-LARGEST_EXPONENT = {"Exp": 709.78, "Expm1": 709.78, "Exp2": 1024.0, "Cosh": 710.4, "Sinh": 710.4}
 LEAST_OPERAND = {"Log": 0.0, "Log2": 0.0, "Log10": 0.0, "Log1p": -1.0}
 # A chain of some thousand draws that is on its way from a bad start sees this many standard
 # deviations of the prior.
 DEVIATIONS = 6.0
+# In place of a kind of point: what the draws from the prior promise.
+EXTRAPOLATED = "extrapolated"
 # Seconds after which no more points are looked at.
 PATIENCE = 10.0
 # What PyMC's distributions take in place of a probability that was made with exp.
@@ -41,7 +43,7 @@ _ON_LOG_SCALE = {
 
 
 # Operations of the user's that end as one of those above once they are rewritten.
-_EXPONENTIAL = {*LARGEST_EXPONENT, "Pow", "Sigmoid", "Softplus", "Tanh", "Softmax"}
+_EXPONENTIAL = {*GROWING, "Pow", "Sigmoid", "Softplus", "Tanh", "Softmax"}
 _LOGARITHMIC = {*LEAST_OPERAND, "Log1mexp", "LogSoftmax", "Softplus", "Pow"}
 
 
@@ -59,7 +61,7 @@ def overflow_prone(facts: Facts) -> Iterator[Finding]:
     terms = {
         term: wanted
         for term in (*model.basic_RVs, *model.potentials)
-        if (wanted := _wanted(term, model))
+        if term not in facts.refused and (wanted := _wanted(term, model))
     }
     if not terms:
         return
@@ -70,9 +72,7 @@ def overflow_prone(facts: Facts) -> Iterator[Finding]:
     seen = _seen(facts, expressions, [operand.variable for operand in operands])
     told = set()
     for operand, values in zip(operands, seen, strict=True):
-        kind, value = (_overflows if operand.operation in LARGEST_EXPONENT else _vanishes)(
-            operand, values
-        )
+        kind, value = (_overflows if operand.operation in GROWING else _vanishes)(operand, values)
         if kind is None or (operand.factor, operand.operation) in told:
             continue
         told.add((operand.factor, operand.operation))
@@ -104,7 +104,7 @@ def _wanted(factor: Variable, model: Model) -> list[str]:
     used = _used_by_user(factor, model)
     exponential = used is None or bool(used & _EXPONENTIAL)
     logarithmic = used is None or bool(used & _LOGARITHMIC)
-    return [*LARGEST_EXPONENT] * exponential + [*LEAST_OPERAND] * logarithmic
+    return [*GROWING] * exponential + [*LEAST_OPERAND] * logarithmic
 
 
 def _used_by_user(factor: Variable, model: Model) -> set[str] | None:
@@ -135,9 +135,9 @@ def _seen(facts: Facts, expressions: Expressions, wanted) -> list[dict[Kind, lis
 
 
 def is_held(variable: Variable) -> bool:
-    """Whether an operand has limits, so that nothing can be concluded beyond its draws."""
+    """Whether an operand has a limit above, so that nothing can be concluded beyond its draws."""
     name = operation_name(getattr(variable.owner, "op", None))
-    return name in ("Clip", "ScalarMinimum", "ScalarMaximum", "Switch", "Sigmoid", "Tanh")
+    return name in ("Clip", "Minimum", "Switch", "Sigmoid", "Tanh")
 
 
 def reach(draws: list[np.ndarray]) -> float:
@@ -150,28 +150,24 @@ def reach(draws: list[np.ndarray]) -> float:
 
 
 def _overflows(operand: Operand, values) -> tuple[Kind | str | None, float]:
-    limit = LARGEST_EXPONENT[operand.operation]
-    for kind in ("initial", "jittered", "prior", "corner"):
+    growing = GROWING[operand.operation]
+    for kind in KINDS:
         if kind not in values:
             continue
-        sizes = (
-            np.abs(values[kind])
-            if operand.operation in ("Cosh", "Sinh")
-            else np.asarray(values[kind])
-        )
+        sizes = np.abs(values[kind]) if growing.both_sides else np.asarray(values[kind])
         largest = float(np.max(sizes, initial=-np.inf))
-        if largest > limit:
+        if largest > growing.largest:
             return kind, largest
         if kind == "prior" and not is_held(operand.variable):
             promised = reach(list(sizes))
-            if promised > limit:
-                return "extrapolated", promised
+            if promised > growing.largest:
+                return EXTRAPOLATED, promised
     return None, 0.0
 
 
 def _vanishes(operand: Operand, values) -> tuple[Kind | str | None, float]:
     limit = LEAST_OPERAND[operand.operation]
-    for kind in ("initial", "jittered", "prior", "corner"):
+    for kind in KINDS:
         smallest = np.min([np.min(value, initial=np.inf) for value in values.get(kind, ())] or [1])
         if smallest == limit:
             return kind, float(smallest)
@@ -181,15 +177,10 @@ def _vanishes(operand: Operand, values) -> tuple[Kind | str | None, float]:
 def _finding(operand: Operand, kind: str, value: float) -> Finding:
     text = Namer().text(operand.variable)
     name = plain(operand.factor.name or "")
-    place = {
-        "initial": "at the initial point",
-        "jittered": "at a jittered starting point",
-        "prior": "at a draw from the prior",
-        "corner": "far out (every variable at 0, 10 or -10 on the unconstrained scale)",
-        "extrapolated": f"within {DEVIATIONS:g} prior standard deviations",
-    }[kind]
-    if operand.operation in LARGEST_EXPONENT:
-        function = operand.operation.lower()
+    extrapolated = kind == EXTRAPOLATED
+    place = f"within {DEVIATIONS:g} prior standard deviations" if extrapolated else at_point(kind)
+    if operand.operation in GROWING:
+        growing = GROWING[operand.operation]
         op = type(getattr(plain_rv(operand.factor).owner, "op", None)).__name__
         better = _ON_LOG_SCALE.get(op)
         instead = (
@@ -199,11 +190,10 @@ def _finding(operand: Operand, kind: str, value: float) -> Finding:
             "what goes into it and narrow the priors"
         )
         message = (
-            f"{name} takes {function} of {text}, which reaches {value:.4g} {place}; beyond "
-            f"{LARGEST_EXPONENT[operand.operation]:.0f} that is infinite. Better: {instead}."
+            f"{name} takes {growing.function} of {text}, which reaches {value:.4g} {place}; beyond "
+            f"{int(growing.largest)} that is infinite. Better: {instead}."
         )
-        limit = "1000.0" if operand.operation == "Exp2" else "700.0"
-        remedy = remedies.clipped(function, f"-{limit}", limit, text)
+        remedy = growing.held(text)
     else:
         what = f"1 + {text}" if operand.operation == "Log1p" else text
         message = (

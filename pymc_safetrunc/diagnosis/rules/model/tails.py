@@ -26,6 +26,7 @@ from pymc_safetrunc.diagnosis.expressions import Expressions
 from pymc_safetrunc.diagnosis.facts import Facts, Probe
 from pymc_safetrunc.diagnosis.rules.truncation import safe_remedy
 from pymc_safetrunc.findings import Finding
+from pymc_safetrunc.report.words import at_point
 
 __all__ = ["digits_left", "empty_truncation", "tail_truncation"]
 
@@ -63,9 +64,9 @@ def empty_truncation(facts: Facts) -> Iterator[Finding]:
                 "empty-truncation",
                 "warning",
                 f"Between its bounds {plain(rv.name or '')}{_entry(index)} keeps {kept} of its "
-                f"distribution {_place(probe)}. Bounds and location are far apart: one of them, "
-                "or their unit, is probably not what was meant. If it is, the safe distribution "
-                "is exact there.",
+                f"distribution {at_point(probe.kind)}. Bounds and location are far apart: one of "
+                "them, or their unit, is probably not what was meant. If it is, the safe "
+                "distribution is exact there.",
                 factor=rv.name,
                 index=index or None,
                 remedy=safe_remedy(rv),
@@ -89,7 +90,7 @@ def tail_truncation(facts: Facts) -> Iterator[Finding]:
             "tail-truncation",
             _grade(probe),
             f"PyMC's log-density of {plain(rv.name or '')}{_entry(index)} has {left} left "
-            f"{_place(probe)}: between the bounds lies a far tail or a narrow slice of the "
+            f"{at_point(probe.kind)}: between the bounds lies a far tail or a narrow slice of the "
             "distribution, and two numbers that are almost the same are subtracted.",
             factor=rv.name,
             quantity="logp",
@@ -102,13 +103,6 @@ def _grade(probe: Probe):
     return "warning" if probe.kind in ("initial", "jittered") else "hint"
 
 
-def _place(probe: Probe) -> str:
-    return {
-        "initial": "at the initial point",
-        "jittered": "at a jittered starting point",
-    }.get(probe.kind, "at a draw from the prior")
-
-
 def _entry(index: tuple[int, ...]) -> str:
     return f" (entry {', '.join(map(str, index))})" if index else ""
 
@@ -117,7 +111,7 @@ def _tails(facts: Facts) -> Iterator[tuple[Variable, list[tuple[Probe, Tail]]]]:
     probes = [*facts.of("initial", "jittered")[:POINTS], *facts.of("prior")[:POINTS]]
     for rv in facts.model.basic_RVs:
         law = plain_rv(rv)
-        if not is_truncation(law) or not is_pymc(law):
+        if rv in facts.refused or not is_truncation(law) or not is_pymc(law):
             continue
         of_normal = isinstance(law.owner.op, TruncatedNormalRV)
         reader = (_normal if of_normal else _any_family)(facts, rv, law)
@@ -165,13 +159,9 @@ def _any_family(facts: Facts, rv: Variable, law: Variable):
     # of a discrete distribution the whole lower bound is kept
     below = lower - 1 if base.type.dtype.startswith("int") else lower
     like = pm.math.zeros_like(rv, dtype="float64")
-    try:
-        pair = [pm.logcdf(base, like + bound, warn_rvs=False) for bound in (below, upper)]
-        above = pm.logccdf(base, like + below, warn_rvs=False)
-        expressions = Expressions(facts.model, [*pair, above])
-    except NotImplementedError:
-        facts.notes.append(f"{rv.name}: its distribution has no CDF, so its tails were not checked")
-        return lambda probe: None
+    pair = [pm.logcdf(base, like + bound, warn_rvs=False) for bound in (below, upper)]
+    above = pm.logccdf(base, like + below, warn_rvs=False)
+    expressions = Expressions(facts.model, [*pair, above])
     has_upper = not (isinstance(upper, Constant) and np.isposinf(upper.data).all())
 
     def read(probe: Probe) -> Tail | None:
