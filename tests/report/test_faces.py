@@ -8,6 +8,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 import rich.console
+from matplotlib.image import imread
 
 from pymc_safetrunc.diagnosis import diagnose
 from pymc_safetrunc.findings import Diagnosis, Finding, WatchdogReport
@@ -22,6 +23,10 @@ HOSTILE = [
     "{{ 7 * 7 }}",
     "&amp;",
 ]
+
+
+# #c62828, as in the style sheet
+ERROR_COLOUR = (0xC6, 0x28, 0x28)
 
 
 class Tags(html.parser.HTMLParser):
@@ -167,7 +172,8 @@ def test_chromium_shows_it_and_runs_nothing(tmp_path):
     assert "<title>quiet</title>" in shown.stdout
     assert shown.stdout.count('class="pst-finding') >= 2 * len(HOSTILE)
     assert "CONSOLE" not in shown.stderr
-    assert picture.stat().st_size > 10_000
+    # what the browser painted: the mark of an error has a colour that nothing else has
+    assert (np.round(255 * imread(picture)[..., :3]) == ERROR_COLOUR).all(axis=-1).sum() > 0
 
 
 @pytest.mark.parametrize(
