@@ -74,9 +74,6 @@ def test_imports_go_downward(path):
 PUBLIC = {
     "_exit",  # of os, which documents it
     "_watchdog",  # this package's own, on step methods of PyMC
-    # on their way to _upstream
-    "_check_runtime_broadcast",
-    "_fn",
 }
 
 
