@@ -29,7 +29,7 @@ from pymc_safetrunc._upstream import (
 )
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.law import TruncatedLaw, as_double
-from pymc_safetrunc.distributions.families.mixtures import as_family
+from pymc_safetrunc.distributions.families.mixture_components import as_family
 from pymc_safetrunc.distributions.interval import SafeInterval, cast_inside, interior_point
 from pymc_safetrunc.distributions.truncated_normal import (
     TruncatedNormal,

@@ -18,12 +18,10 @@ from pymc.pytensorf import constant_fold
 
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.families.law import TruncatedLaw
-from pymc_safetrunc.distributions.families.mixture_components import MixtureRV, as_family
+from pymc_safetrunc.distributions.families.mixture_components import MixtureRV
 from pymc_safetrunc.distributions.families.quadrature_quantile import LEAST_Q
 from pymc_safetrunc.distributions.families.safe import is_fixed
 from pymc_safetrunc.ops.quadrature import stop_gradient
-
-__all__ = ["as_family"]
 
 # The largest q below 1.
 GREATEST_Q = np.float64(1 - 2.0**-53)
