@@ -158,8 +158,8 @@ idata_kwargs
     >>> with pm.Model():
     ...     x = pm.Normal("x")
     ...     idata = sample(20, tune=20, chains=1, quiet=True, compute_convergence_checks=False)
-    >>> int(idata["watchdog"]["divergent"].sum())
-    0
+    >>> int(idata["watchdog"]["transitions_draw"].sum())
+    20
 
     An infinite bound handed over as data gives PyMC's truncated normal a gradient of NaN:
 

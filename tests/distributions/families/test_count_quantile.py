@@ -10,6 +10,7 @@ from scipy import stats
 import pymc_safetrunc as pst
 from pymc_safetrunc.distributions.families import dispatch
 from pymc_safetrunc.distributions.truncated import law_of
+from tests.turns import in_turn
 
 Q = np.array([1e-12, 1e-6, 1e-3, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 1 - 1e-9])
 
@@ -33,9 +34,12 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("part", ["all", "without 0", "the last tenth"])
-def test_quantile_is_scipys(name, part, without_c):
+PARTS = ("all", "without 0", "the last tenth")
+
+
+@pytest.mark.parametrize("case", in_turn([(n, part) for n in CASES for part in PARTS], step=4))
+def test_quantile_is_scipys(case, without_c):
+    name, part = case
     family, parameters, exact, units = CASES[name]
     lower = {"all": 0, "without 0": 1}.get(part, int(exact.ppf(0.9)) + 1)
     expected = exact.isf((1 - Q) * exact.sf(lower - 1))
@@ -43,7 +47,7 @@ def test_quantile_is_scipys(name, part, without_c):
     np.testing.assert_allclose(got.eval(mode="FAST_COMPILE"), expected, rtol=units, atol=0)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", in_turn(CASES, step=2))
 def test_law_of_draws(name, without_c):
     """What a draw makes of numbers of the uniform law, one law for all and a law for each.
 
