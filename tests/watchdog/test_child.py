@@ -20,6 +20,14 @@ def run(function):
     return run_in_child(function, FORK, sampler="nutpie")
 
 
+@pytest.fixture(autouse=True)
+def hears_ctrl_c():
+    # a job in the background is started with the signal ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def pipe():
     ends = os.pipe()
