@@ -38,8 +38,15 @@ def run(request: Request, arguments: dict[str, Any]) -> DataTree:
     ------
     SamplingAborted
         If a chain has no usable starting point, or its draws reach a limit of the policy.
+    ValueError
+        If the policy has ``stall_seconds``.
     """
     sampler = str(request.nuts_sampler)
+    if request.policy.stall_seconds is not None:
+        raise ValueError(
+            f"WatchdogPolicy(stall_seconds=...) cannot be honoured by {sampler}, which gives no sign "
+            'before it is done. Use nuts_sampler="pymc" or "nutpie", or leave it None.'
+        )
     started = time.monotonic()
     density = _upstream.jax_density(request.model)
     own, points = _starting_points(request, density, sampler)

@@ -35,6 +35,11 @@ def test_the_doomed_model_is_stopped_before_it_starts(doomed, brief):
     assert "infinite, from up" in str(caught.value)
 
 
+def test_a_limit_that_it_cannot_keep_is_refused(healthy, brief):
+    with healthy, pytest.raises(ValueError, match="cannot be honoured by numpyro"):
+        sample(watchdog=WatchdogPolicy(stall_seconds=60), **brief)
+
+
 @pytest.mark.parametrize(
     ("policy", "limit", "run_length"),
     [({}, "max_nonfinite", 10), ({"max_divergent": 5}, "max_divergent", 5)],
