@@ -44,8 +44,8 @@ def run(request: Request, arguments: dict[str, Any]) -> DataTree:
     sampler = str(request.nuts_sampler)
     if request.policy.stall_seconds is not None:
         raise ValueError(
-            f"WatchdogPolicy(stall_seconds=...) cannot be honoured by {sampler}, which gives no sign "
-            'before it is done. Use nuts_sampler="pymc" or "nutpie", or leave it None.'
+            f"WatchdogPolicy(stall_seconds=...) cannot be honoured by {sampler}, which gives no "
+            'sign before it is done. Use nuts_sampler="pymc" or "nutpie", or leave it None.'
         )
     started = time.monotonic()
     density = _upstream.jax_density(request.model)
