@@ -29,7 +29,14 @@ from pytensor.tensor.random.basic import (
 
 from pymc_safetrunc.distributions.families import dispatch, general
 from pymc_safetrunc.distributions.families.count_density import stirling_error
-from pymc_safetrunc.distributions.families.safe import distance, limit_at_zero, log1p_square
+from pymc_safetrunc.distributions.families.safe import (
+    distance,
+    is_data,
+    is_shared,
+    limit_at_zero,
+    log1p_square,
+    log_ratio,
+)
 from pymc_safetrunc.ops import counts as count_ops
 
 relative_gamma: Any = Elemwise(count_ops.relative_gamma)
@@ -105,9 +112,19 @@ def log_gamma(alpha, z):
     As in `count_density`: a difference of log-gammas and powers loses what they have in common.
     There is one logarithm for each z, which is the derivative in alpha as well.
     """
-    log_ratio = pt.log(alpha) - pt.log(z)
+    log_inverse = pt.log(alpha) - pt.log(z)
     at_alpha = -(pt.log(alpha) + LOG_2PI) / 2 - stirling_error(alpha)
-    return log_ratio, at_alpha + relative_gamma(alpha, z, log_ratio)
+    return log_inverse, at_alpha + relative_gamma(alpha, z, log_inverse)
+
+
+def origin_of(x, *params):
+    """A constant inside the support to measure constant data of one law from; None without one.
+
+    Two terms that cancel are of the size of a root of the shape then, and not of the shape.
+    """
+    if not (is_data(x) and is_shared(*params) and np.all(x.data > 0) and np.isfinite(x.data).all()):
+        return None
+    return pt.constant(np.exp(np.log(x.data).mean()))
 
 
 @general.log_density.register(GammaRV)
@@ -118,6 +135,10 @@ def _(op, x, upper, to_upper, alpha, scale):
 
 @general.log_density_at_value.register(GammaRV)
 def _(op, x, upper, to_upper, alpha, scale):
+    if (origin := origin_of(x, alpha, scale)) is not None:
+        # in data as many as their logs and distances, which are constants, and nothing else
+        there = general.log_density(op, origin, upper, to_upper, alpha, scale)
+        return there + (alpha - 1) * log_ratio(x, origin) - (x - origin) / scale
     positive = x > 0
     inside = general.log_density(op, pt.switch(positive, x, 1), upper, to_upper, alpha, scale)
     return pt.switch(positive, inside, limit_at_zero(alpha, -x / scale - pt.log(scale)))
@@ -135,8 +156,16 @@ def _(op, alpha, scale):
 
 @general.log_density.register(InvGammaRV)
 def _(op, x, upper, to_upper, alpha, beta):
-    log_ratio, logp = log_gamma(alpha, beta / x)
-    return logp + 2 * (pt.log(alpha) - log_ratio) - pt.log(beta)
+    log_inverse, logp = log_gamma(alpha, beta / x)
+    return logp + 2 * (pt.log(alpha) - log_inverse) - pt.log(beta)
+
+
+@general.log_density_at_value.register(InvGammaRV)
+def _(op, x, upper, to_upper, alpha, beta):
+    if (origin := origin_of(x, alpha, beta)) is None:
+        return general.log_density(op, x, upper, to_upper, alpha, beta)
+    there = general.log_density(op, origin, upper, to_upper, alpha, beta)
+    return there - (alpha + 1) * log_ratio(x, origin) - beta * ((origin - x) / x / origin)
 
 
 @general.centre.register(InvGammaRV)
@@ -163,6 +192,13 @@ def _(op, x, upper, to_upper, alpha, beta):
 
 @general.log_density_at_value.register(BetaRV)
 def _(op, x, upper, to_upper, alpha, beta):
+    if (origin := origin_of(x, alpha, beta)) is not None and np.all(x.data < 1):
+        there = general.log_density(op, origin, upper, upper - origin, alpha, beta)
+        # near the origin not by 1 - x, which has been rounded
+        far = 1 - x < (1 - origin) / 2
+        near = pt.log1p(pt.switch(far, 0, origin - x) / (1 - origin))
+        rest = pt.switch(far, pt.log(1 - x) - pt.log(1 - origin), near)
+        return there + (alpha - 1) * log_ratio(x, origin) + (beta - 1) * rest
     from_one = distance_from_one(upper, to_upper)
     positive, below_one = x > 0, from_one > 0
     between = pt.and_(positive, below_one)

@@ -15,6 +15,7 @@ import pymc_safetrunc as pst
 
 INF = math.inf
 COUNTS = np.array([5.0, 6, 7, 9, 9, 12, 5, 20, 8, 6, 7, 7] * 8)
+SHARES = np.array([-1.2, -0.3, 0.1, 0.9])
 SIZES = np.array([5.2, 6.0, 9.5, 700.0])
 
 # distribution of its free parameters, their values, bounds, data: what is constant is written as
@@ -30,6 +31,11 @@ CONSTANT = {
     "NegativeBinomial": (
         lambda p, n: pm.NegativeBinomial.dist(p=p, n=n), [0.3, 2.5], (5, 30), COUNTS
     ),
+    "Gamma": (pm.Gamma.dist, [2.5, 0.4], (5, 1e4), SIZES),
+    "Gamma of a large shape": (pm.Gamma.dist, [1e6, 1e6], (0.1, 9), 1 + SHARES / 1e3),
+    "InverseGamma of a large shape": (pm.InverseGamma.dist, [1e6, 1e6], (0.1, 9), 1 + SHARES / 1e3),
+    "Beta of large shapes": (pm.Beta.dist, [3e5, 7e5], (0.01, 0.99), 0.3 + SHARES / 1e3),
+    "Beta next to 1": (pm.Beta.dist, [2.0, 0.3], (0.01, 1), 1 - 10.0 ** -np.arange(1, 13)),
     "DiscreteWeibull": (pm.DiscreteWeibull.dist, [0.9, 1.3], (5, 30), COUNTS),
     "Pareto above its edge": (pm.Pareto.dist, [2.5, 0.7], (5, 1e4), SIZES),
     "Pareto from its edge": (pm.Pareto.dist, [2.5, 5.1], (5, INF), SIZES),
