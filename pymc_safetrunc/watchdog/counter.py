@@ -127,6 +127,13 @@ class ChainCounter:
         return max(0, self.transitions - self.tune)
 
     @property
+    def bad_after_tuning(self) -> bool:
+        """Whether a transition after tuning was bad."""
+        kept = sum(length for _, length, _ in self.runs)
+        # runs are kept from the first on: what is missing came later
+        return self.divergent > kept or any(s + n > self.tune for s, n, _ in self.runs)
+
+    @property
     def tuning(self) -> bool:
         """Whether the last transition was a tuning one."""
         return self.transitions <= self.tune

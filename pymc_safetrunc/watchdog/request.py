@@ -21,9 +21,9 @@ __all__ = ["Request", "check_installed", "pick_sampler"]
 
 # What each sampler needs, and what to give pip
 _NEEDS = {
-    "nutpie": (("nutpie",), "'pymc-safetrunc[nutpie]'"),
-    "numpyro": (("jax", "numpyro"), "'pymc-safetrunc[jax]'"),
-    "blackjax": (("jax", "blackjax"), "'pymc-safetrunc[jax]' blackjax"),
+    "nutpie": (("nutpie",), "nutpie"),
+    "numpyro": (("jax", "numpyro"), "jax numpyro"),
+    "blackjax": (("jax", "blackjax"), "jax blackjax"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from inspect import signature
 from typing import Any, Literal
@@ -194,6 +195,9 @@ idata_kwargs
         return error.idata
 
 
+POLICY_FIELDS = {field.name for field in fields(WatchdogPolicy)}
+
+
 def _sample(arguments: dict[str, Any], kwargs: dict[str, Any], policy: WatchdogPolicy) -> Any:
     plain = dict(arguments)
     arguments = dict(arguments, model=modelcontext(arguments["model"]))
@@ -229,6 +233,11 @@ def _refuse_misspelled(kwargs: dict[str, Any], arguments: Iterable[str]) -> None
         # NUTS takes its arguments without its name, too
         known |= {method.name, *signature(method.__init__).parameters}
     for name in kwargs:
+        if name in POLICY_FIELDS:
+            raise TypeError(
+                f"sample got {name!r}, which is the watchdog's: give it as "
+                f"watchdog=pst.WatchdogPolicy({name}=...)."
+            )
         near = get_close_matches(name, [*arguments, "watchdog", "target_accept"], 1, CLOSE)
         if near and name not in known:
             raise TypeError(

@@ -93,21 +93,21 @@ def test_what_pm_sample_refuses_is_refused(options, healthy, settings):
 
 
 @pytest.mark.parametrize(
-    ("sampler", "package", "extra"),
+    ("sampler", "package", "needed"),
     [
-        ("nutpie", "nutpie", "'pymc-safetrunc[nutpie]'"),
-        ("numpyro", "numpyro", "'pymc-safetrunc[jax]'"),
-        ("blackjax", "blackjax", "'pymc-safetrunc[jax]' blackjax"),
+        ("nutpie", "nutpie", "nutpie"),
+        ("numpyro", "numpyro", "jax numpyro"),
+        ("blackjax", "blackjax", "jax blackjax"),
     ],
 )
 def test_a_sampler_that_is_not_installed_says_how_to_get_it(
-    sampler, package, extra, healthy, settings, monkeypatch
+    sampler, package, needed, healthy, settings, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, package, None)
     with healthy, pytest.raises(ImportError) as caught:
         sample(nuts_sampler=sampler, **settings)
     assert f"{package} not found" in str(caught.value)
-    assert f"pip install {extra}" in str(caught.value)
+    assert f"pip install {needed}" in str(caught.value)
 
 
 def test_an_old_nutpie_is_refused_in_pymcs_words(healthy, settings, monkeypatch):
@@ -122,6 +122,11 @@ def test_a_misspelled_argument_is_named(healthy, settings):
         for watchdog in (True, False):
             with healthy, pytest.raises(TypeError, match=f"'{name}'.*Did you mean '{meant}'"):
                 sample(**settings, watchdog=watchdog, **{name: 3})
+
+
+def test_a_field_of_the_policy_is_no_argument(healthy, settings):
+    with healthy, pytest.raises(TypeError, match=r"watchdog=pst.WatchdogPolicy\(on_abort=\.\.\.\)"):
+        sample(**settings, on_abort="return")
 
 
 @pytest.mark.parametrize("wrong", [{"unheard_of": 10}, {"nuts_sampler": "stan"}])

@@ -152,6 +152,8 @@ def safe_sqrt(x):
     return pt.sqrt(pt.maximum(x, 1e-300))
 
 # in place of pt.sqrt: safe_sqrt({operand})
+# It makes all x below 0 the same. Where x is not to be there, give it a prior that is not, such as
+# pst.TruncatedNormal("x", ..., lower=0).
 """
 
 
