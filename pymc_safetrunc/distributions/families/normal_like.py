@@ -22,6 +22,7 @@ from pymc_safetrunc.math import (
     truncated_normal_log_mean_exp,
     truncated_normal_logcdf,
     truncated_normal_logpdf_inside,
+    truncated_normal_logpdf_less_x,
     truncated_normal_logsf,
     truncated_normal_mean,
 )
@@ -143,10 +144,9 @@ class _Log(_Coordinate):
         return -pt.log(x)
 
     def logp(self, value):
-        """Of -t, which is the log of the slope, too: of constant data one array is read for two."""
-        mu, sigma, lower, upper = self.law
-        of_t = truncated_normal_logpdf_inside(-self.t(value), -mu, sigma, -upper, -lower)
-        return of_t + self.log_slope(value)
+        """The log of the slope is -t, less that of the origin."""
+        of_origin = pt.switch(self.narrow, pt.log(self.origin), 0)
+        return truncated_normal_logpdf_less_x(self.t(value), *self.law) - of_origin
 
     def mean(self):
         return self.x(truncated_normal_log_mean_exp(*self.law))

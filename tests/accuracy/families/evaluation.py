@@ -42,14 +42,14 @@ def evaluated(name, truncated, mode):
     family, _ = families()[name]
     table = cases(name)
     parameters, lower, upper, value = inputs(family)
-    given = dict(
-        zip([*parameters, "lower", "upper", "value"], arguments(family, table), strict=True)
-    )
+    # of a parameter by another name than a bound's: Uniform has a lower and an upper, too
+    names = [f"parameter_{name}" for name in parameters]
+    given = dict(zip([*names, "lower", "upper", "value"], arguments(family, table), strict=True))
     if mode == "JAX":
         # a number of trials is the length of BetaBinomial's sum, and JAX wants lengths constant
         for name, kind in family.kinds.items():
             if kind == "integer":
-                parameters[name] = pt.constant(given.pop(name))
+                parameters[name] = pt.constant(given.pop(f"parameter_{name}"))
     logp = pm.logp(truncated(untruncated(family, parameters), lower=lower, upper=upper), value)
     by_name = {"d_value": value, "d_lower": lower, "d_upper": upper}
     by_name |= {f"d_parameter_{k}": v for k, v in parameters.items()}
@@ -57,6 +57,7 @@ def evaluated(name, truncated, mode):
     # as PyMC's models do: these rewrites can undo what guards a branch that is not taken
     total = rewrite_pregrad(logp.sum())
     gradient = pt.grad(total, [by_name[k] for k in columns[1:]])
-    variables = parameters | {"lower": lower, "upper": upper, "value": value}
+    variables = {f"parameter_{name}": variable for name, variable in parameters.items()}
+    variables |= {"lower": lower, "upper": upper, "value": value}
     function = compiled([variables[name] for name in given], [logp, *gradient], mode)
     return table, dict(zip(columns, function(*given.values()), strict=True))
