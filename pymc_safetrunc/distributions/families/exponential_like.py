@@ -81,10 +81,8 @@ class _TwoSides:
 
     def logp(self, value):
         to_the_right = pt.and_(value >= self.top, pt.invert(self.only_left))
-        distance = pt.switch(
-            to_the_right, (value - self.top) / self.right, (self.top - value) / self.left
-        )
-        return -distance - pt.log(self.area)
+        rate = pt.switch(to_the_right, -1 / self.right, 1 / self.left)
+        return (value - self.top) * rate - pt.log(self.area)
 
     def log_mass(self):
         above, below = pt.maximum(self.top - self.peak, 0), pt.maximum(self.peak - self.top, 0)
