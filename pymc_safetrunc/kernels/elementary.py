@@ -58,7 +58,7 @@ def log1p_square(z):
     """log(1 + z^2)."""
     if abs(z) > SQUARE_IS_ALL:
         return 2.0 * math.log(abs(z))
-    return math.log1p(z * z)
+    return log_plus(z * z, 1.0)
 
 
 @kernel

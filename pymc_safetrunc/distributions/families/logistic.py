@@ -1,5 +1,6 @@
 """Logistic: the two-sided exponential law with a round peak."""
 
+import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor.random.basic import LogisticRV
 
@@ -15,7 +16,7 @@ from pymc_safetrunc.distributions.families.safe import (
 
 def _rounding(x, mu, s):
     """log(1 + exp(-|x - mu|/s)): how far the log-density is below the exponential law's."""
-    return pt.log1p(pt.exp(-scaled_distance(abs(x - mu), s)))
+    return log_plus(pt.exp(-scaled_distance(abs(x - mu), s)), np.True_)
 
 
 def _top(lower, upper, mu):

@@ -453,7 +453,7 @@ SAFETRUNC_FUNCTION double safetrunc_log1mexp(double x)
 SAFETRUNC_FUNCTION double safetrunc_log1p_square(double z)
 {
     if (fabs(z) > SAFETRUNC_SQUARE_IS_ALL) return 2.0 * log(fabs(z));
-    return log1p(z * z);
+    return safetrunc_log_plus(z * z, 1.0);
 }
 
 SAFETRUNC_FUNCTION double safetrunc_log1p_square_slope(double z)
